@@ -1,0 +1,309 @@
+/**
+ * The state of a running program and what the dispatch loop leaves to calls: frames, helpers, faults.
+ *
+ * @module
+ */
+
+import { type Code, CODE_BASE, placeOf, REGISTER_WORDS, STRIDE } from "./code.ts";
+import { type Fault, type FaultKind, GuestFault } from "./fault.ts";
+import { readPair, type RegisterFile, writePair } from "./int64.ts";
+import { GUEST_BASE, type GuestMemory, type Region } from "./memory.ts";
+
+/** Frames of a program: the main function and seven levels of calls (Linux: MAX_CALL_FRAMES). */
+export const FRAMES = 8;
+/** Bytes of a frame. */
+export const FRAME_SIZE = 512;
+/** Times that a frame may pass `may_goto` (Linux: BPF_MAX_LOOPS). */
+export const MAY_GOTO_BUDGET = 0x80_0000;
+/** Words saved per frame: return word, r6 to r9 in pairs, what is left of the `may_goto` budget. */
+const FRAME_WORDS = 10;
+/** Return word of a frame that was entered by the host. */
+export const TO_HOST = -1;
+/** Instructions between two looks at the remaining limit. */
+const SLICE = 0x4000_0000;
+
+/** Runs until the slice is used up, the host's frame returns, or a fault. */
+export type Dispatch = (machine: Machine) => boolean;
+
+/** What a helper sees of the machine. */
+export interface HelperContext {
+  /** Guest memory. */
+  readonly memory: GuestMemory;
+  /**
+   * Calls a function of the program: a callback.
+   *
+   * @param functionAddress Its address, as an `lddw` gave it to the program.
+   * @param args r1 to r5; missing ones are 0.
+   * @returns r0.
+   * @throws {GuestFault} If it faults; let it pass.
+   */
+  call(functionAddress: bigint, args: readonly bigint[]): bigint;
+  /**
+   * Continues in another function instead of after the call, in the same frame: a tail call.
+   *
+   * @param functionAddress Its address.
+   * @param args r1 to r5; missing ones are 0.
+   */
+  tailCall(functionAddress: bigint, args: readonly bigint[]): void;
+}
+
+/**
+ * A helper or kfunc: a function outside the program.
+ *
+ * @returns r0; its low 64 bits count.
+ * @throws {GuestFault} To stop the program.
+ */
+export type Helper = (
+  context: HelperContext,
+  r1: bigint,
+  r2: bigint,
+  r3: bigint,
+  r4: bigint,
+  r5: bigint,
+) => bigint;
+
+/** Helpers by id. */
+export type HelperTable = Map<number, Helper>;
+/** Kfuncs by name. */
+export type KfuncTable = Map<string, Helper>;
+
+/** Registers, frames and counters of one program. */
+export class Machine implements HelperContext {
+  readonly code: Code;
+  readonly memory: GuestMemory;
+  readonly registers: RegisterFile;
+  readonly words: Int32Array<ArrayBuffer>;
+  readonly helpers: HelperTable;
+  readonly kfuncs: KfuncTable;
+  /** What the legacy packet loads read. */
+  packet: Uint8Array = new Uint8Array(0);
+  /** Word index of the next instruction. */
+  pc = 0;
+  /** Instructions left in the slice. */
+  left = 0;
+  /** Instructions left after the slice. */
+  remaining = 0;
+  /** Frames in use. */
+  depth = 0;
+  /** The fault that stopped the program. */
+  fault: Fault | null = null;
+  readonly #dispatch: Dispatch;
+  readonly #saved = new Int32Array(FRAMES * FRAME_WORDS);
+  readonly #frames: Region[] = [];
+  #tail: { readonly word: number; readonly args: readonly bigint[] } | null = null;
+
+  constructor(
+    code: Code,
+    memory: GuestMemory,
+    helpers: HelperTable,
+    kfuncs: KfuncTable,
+    dispatch: Dispatch,
+  ) {
+    this.code = code;
+    this.memory = memory;
+    this.registers = code.registers.slice();
+    this.words = code.words;
+    this.helpers = helpers;
+    this.kfuncs = kfuncs;
+    this.#dispatch = dispatch;
+    for (let i = 0; i < FRAMES; i++) {
+      const frame = memory.allocate(`the stack of frame ${i}`, FRAME_SIZE);
+      memory.unmap(frame);
+      this.#frames.push(frame);
+    }
+  }
+
+  /** Forgets what ran before and enters a function. */
+  start(word: number, args: readonly bigint[], limit: number): void {
+    while (this.depth > 0) this.memory.unmap(this.#frames[--this.depth]);
+    this.registers.fill(0, 0, REGISTER_WORDS);
+    this.fault = null;
+    this.#tail = null;
+    this.left = 0;
+    this.remaining = limit;
+    this.#setArguments(args);
+    this.enter(word, TO_HOST);
+  }
+
+  #setArguments(args: readonly bigint[]): void {
+    for (let i = 0; i < 5; i++) writePair(this.registers, 2 + 2 * i, args[i] ?? 0n);
+  }
+
+  /** Enters a function: a frame of zeros, r6 to r9 saved, all registers but the arguments 0. */
+  enter(word: number, returnWord: number): boolean {
+    if (this.depth === FRAMES) {
+      return this.stop("call-depth", `cannot call: all ${FRAMES} frames are in use`);
+    }
+    const { registers, memory } = this;
+    const at = this.depth * FRAME_WORDS;
+    this.#saved[at] = returnWord;
+    for (let i = 0; i < 8; i++) this.#saved[at + 1 + i] = registers[12 + i];
+    this.#saved[at + 9] = MAY_GOTO_BUDGET;
+    const frame = this.#frames[this.depth++];
+    memory.map(frame);
+    const offset = frame.address - GUEST_BASE;
+    memory.bytes.fill(0, offset, offset + FRAME_SIZE);
+    registers[0] = registers[1] = 0;
+    registers.fill(0, 12, 20);
+    registers[20] = frame.address + FRAME_SIZE;
+    registers[21] = 0;
+    this.pc = word;
+    return true;
+  }
+
+  /** Leaves a function; false if the host entered it. */
+  leave(): boolean {
+    const { registers } = this;
+    this.memory.unmap(this.#frames[--this.depth]);
+    const at = this.depth * FRAME_WORDS;
+    for (let i = 0; i < 8; i++) registers[12 + i] = this.#saved[at + 1 + i];
+    if (this.depth > 0) registers[20] = this.#frames[this.depth - 1].address + FRAME_SIZE;
+    registers.fill(0, 2, 12);
+    const word = this.#saved[at];
+    if (word === TO_HOST) return false;
+    this.pc = word;
+    return true;
+  }
+
+  /** Spends one `may_goto`; true if none is left. */
+  mayGoto(): boolean {
+    const at = (this.depth - 1) * FRAME_WORDS + 9;
+    if (this.#saved[at] === 0) return true;
+    this.#saved[at]--;
+    return false;
+  }
+
+  /** Takes over what the dispatch loop keeps in local variables. */
+  save(pc: number, left: number): this {
+    this.pc = pc;
+    this.left = left;
+    return this;
+  }
+
+  /** Runs until the host's frame returns (true) or a fault (false). */
+  run(): boolean {
+    for (;;) {
+      if (this.left === 0) {
+        if (this.remaining === 0) {
+          return this.stop("limit", "cannot continue: the instruction limit is reached", 0);
+        }
+        this.left = Math.min(this.remaining, SLICE);
+        this.remaining -= this.left;
+      }
+      if (this.#dispatch(this)) return this.fault === null;
+    }
+  }
+
+  /** Calls a helper or kfunc; pc is behind the call. False after a fault. */
+  callHelper(helper: Helper | undefined, name: string): boolean {
+    const { registers: r } = this;
+    if (helper === undefined) {
+      return this.stop("unknown-helper", `cannot call ${name}: not registered`);
+    }
+    const { pc } = this;
+    let result: bigint;
+    try {
+      result = helper(
+        this,
+        readPair(r, 2),
+        readPair(r, 4),
+        readPair(r, 6),
+        readPair(r, 8),
+        readPair(r, 10),
+      );
+    } catch (error) {
+      if (error instanceof GuestFault) {
+        return this.fault === null && this.stop(error.kind, error.message);
+      }
+      throw error;
+    }
+    this.pc = pc;
+    writePair(r, 0, result);
+    r.fill(0, 2, 12);
+    if (this.#tail !== null) {
+      this.pc = this.#tail.word;
+      this.#setArguments(this.#tail.args);
+      this.#tail = null;
+    }
+    return true;
+  }
+
+  /** Calls what the register at an index holds: a function address or a helper id. */
+  callIndirect(at: number): boolean {
+    const value = readPair(this.registers, at);
+    const word = this.#functionWord(value);
+    if (word >= 0) return this.enter(word, this.pc);
+    const id = value < BigInt(GUEST_BASE) ? Number(value) : -1;
+    if (id >= 0) return this.callHelper(this.helpers.get(id), `helper ${id}`);
+    return this.stop("bad-call-target", `cannot call 0x${value.toString(16)}: not a function`);
+  }
+
+  /** Word index of the function at an address, -1 if there is none. */
+  #functionWord(address: bigint): number {
+    const distance = Number(BigInt.asUintN(64, address)) - CODE_BASE;
+    const slot = distance / 8;
+    return this.code.callable[slot] === 1 ? slot * STRIDE : -1;
+  }
+
+  #checkedFunctionWord(address: bigint): number {
+    const word = this.#functionWord(address);
+    if (word >= 0) return word;
+    const hex = BigInt.asUintN(64, address).toString(16);
+    throw new GuestFault("bad-call-target", `cannot call 0x${hex}: not a function`);
+  }
+
+  call(functionAddress: bigint, args: readonly bigint[]): bigint {
+    const { registers: r, left, pc } = this;
+    const word = this.#checkedFunctionWord(functionAddress);
+    this.remaining += left;
+    this.left = 0;
+    this.#setArguments(args);
+    if (!this.enter(word, TO_HOST) || !this.run()) {
+      throw new GuestFault(this.fault!.kind, this.fault!.message);
+    }
+    const share = Math.min(left, this.left + this.remaining);
+    this.remaining += this.left - share;
+    this.left = share;
+    this.pc = pc;
+    return readPair(r, 0);
+  }
+
+  tailCall(functionAddress: bigint, args: readonly bigint[]): void {
+    this.#tail = { word: this.#checkedFunctionWord(functionAddress), args };
+  }
+
+  /** Loads from the packet into r0 in network order; false if the address is outside it. */
+  loadPacket(offset: number, size: number): boolean {
+    const { packet, registers } = this;
+    registers.fill(0, 0, 12);
+    if (offset < 0 || offset + size > packet.length) return false;
+    let value = 0;
+    for (let i = 0; i < size; i++) value = value << 8 | packet[offset + i];
+    registers[0] = value;
+    return true;
+  }
+
+  /** Reports the trap at the instruction before pc. */
+  trap(index: number): false {
+    const { kind, message, slot } = this.code.traps[index];
+    this.pc = (slot + 1) * STRIDE;
+    return this.stop(kind, message);
+  }
+
+  /** Reports a memory access at the instruction before pc. */
+  badAccess(base: number, displacement: number, size: number, write: boolean): false {
+    const address = readPair(this.registers, base) + BigInt(displacement + GUEST_BASE);
+    const { kind, message } = this.memory.fault(address, size, write);
+    return this.stop(kind, message);
+  }
+
+  /** Stops the program at the instruction before pc (`back` words), which does not count. */
+  stop(kind: FaultKind, message: string, back = STRIDE): false {
+    this.pc -= back;
+    if (back !== 0) this.left++;
+    const registers: bigint[] = [];
+    for (let i = 0; i <= 10; i++) registers.push(readPair(this.registers, 2 * i));
+    this.fault = { kind, ...placeOf(this.code, this.pc / STRIDE), message, registers };
+    return false;
+  }
+}
