@@ -1,0 +1,53 @@
+/**
+ * Runs the tests: `deno task test [-- ARGUMENT...]`. Arguments go to `deno test`. Ends with the line
+ * `N passed, N failed, N skipped`; a test that skips itself while running counts as skipped, not as passed.
+ *
+ * @module
+ */
+
+import { fileURLToPath } from "node:url";
+import { lines, stripColor, summaryLine, type Tally } from "./tally.ts";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+
+/** The tally of a `deno test` run from its summary line; a run that ends without one failed once. */
+function tallyOf(output: string, skipsWhileRunning: number): Tally {
+  const summary = stripColor(output)
+    .match(/\| (\d+) passed(?: \([^)]*\))? \| (\d+) failed(?: \([^)]*\))?(?: \| (\d+) ignored)?/);
+  if (summary === null) return { passed: 0, failed: 1, skipped: 0 };
+  const [passed, failed, ignored] = summary.slice(1).map((count) => Number(count ?? 0));
+  return {
+    passed: passed - skipsWhileRunning,
+    failed,
+    skipped: ignored + skipsWhileRunning,
+  };
+}
+
+/** Runs `deno test`, showing its output while keeping it. */
+async function runTests(skipLog: string): Promise<{ code: number; output: string }> {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["test", "--allow-read", "--allow-write", "--allow-run", "--allow-env", ...Deno.args],
+    cwd: root,
+    env: { EPASS_SKIP_LOG: skipLog },
+    stdout: "piped",
+    stderr: "inherit",
+  }).spawn();
+  let output = "";
+  for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
+    output += text;
+    await Deno.stdout.write(new TextEncoder().encode(text));
+  }
+  return { code: (await child.status).code, output };
+}
+
+const skipLog = await Deno.makeTempFile({ prefix: "epass-skips-" });
+try {
+  const { code, output } = await runTests(skipLog);
+  const skips = lines(await Deno.readTextFile(skipLog)).map((line) => JSON.parse(line));
+  const tally = tallyOf(output, skips.filter((skip) => skip.running).length);
+  if (code !== 0 && tally.failed === 0) tally.failed = 1;
+  console.log(summaryLine(tally));
+  Deno.exitCode = tally.failed === 0 ? 0 : 1;
+} finally {
+  await Deno.remove(skipLog);
+}

@@ -1,0 +1,133 @@
+/**
+ * What tests share: the places of their data, the tools that some of them need, and skips that are printed and
+ * counted. `EPASS_REQUIRE` lists needs, separated by commas, whose absence fails a test instead of skipping it.
+ *
+ * @module
+ */
+
+import { accessSync, appendFileSync, constants, existsSync, readdirSync } from "node:fs";
+import { delimiter, join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/** The folder of the repository. */
+export const ROOT: string = fileURLToPath(new URL("..", import.meta.url));
+
+/** The folder of the test data that is not in the repository: `EPASS_SHARED`, by default `../shared`. */
+export const SHARED: string = Deno.env.get("EPASS_SHARED") ?? join(ROOT, "..", "shared");
+
+/** What a test may need and a machine may lack. */
+export type Need = "shared" | "clang" | "llvm" | "bpftool" | "kernel";
+
+/** The file of an executable on the search path, or null. */
+function executable(name: string): string | null {
+  for (const folder of (Deno.env.get("PATH") ?? "").split(delimiter)) {
+    const file = join(folder, name);
+    try {
+      accessSync(file, constants.X_OK);
+      return file;
+    } catch {
+      // Not in this folder.
+    }
+  }
+  return null;
+}
+
+const needsTool = (name: string) => (): string => executable(name) === null ? `no ${name}` : "";
+
+/** For each need, why it is not met; empty if it is. */
+const WHY_NOT: { readonly [K in Need]: () => string } = {
+  shared: () => existsSync(join(SHARED, "conformance")) ? "" : "no test data in ../shared",
+  clang: needsTool("clang-19"),
+  llvm: needsTool("llvm-objdump-19"),
+  bpftool: needsTool("bpftool"),
+  kernel: () => Deno.build.os !== "linux" ? "not Linux" : Deno.uid() !== 0 ? "not root" : "",
+};
+
+const required = new Set((Deno.env.get("EPASS_REQUIRE") ?? "").split(",").filter((n) => n !== ""));
+
+/**
+ * Why a need is not met.
+ *
+ * @param needs What a test needs.
+ * @returns The reason for the first that this machine lacks, empty if it has all.
+ * @throws {Error} If `EPASS_REQUIRE` lists the one that it lacks.
+ */
+export function missing(...needs: readonly Need[]): string {
+  for (const need of needs) {
+    const why = WHY_NOT[need]();
+    if (why === "") continue;
+    if (required.has(need)) throw new Error(`cannot skip what needs ${need}: ${why}`);
+    return why;
+  }
+  return "";
+}
+
+/** Prints a skip, and records it for `scripts/test.ts`; `running` tells whether its test has begun, and so will pass. */
+function report(name: string, why: string, running: boolean): void {
+  console.log(`skipped: ${name}: ${why}`);
+  const log = Deno.env.get("EPASS_SKIP_LOG");
+  if (log !== undefined) appendFileSync(log, JSON.stringify({ name, why, running }) + "\n");
+}
+
+/**
+ * Skips a test, with a reason that is printed and counted.
+ *
+ * @param test The running test, which must then return; or the name of a test, which is registered as ignored.
+ * @param why The reason.
+ */
+export function skip(test: Deno.TestContext | string, why: string): void {
+  if (typeof test === "string") {
+    Deno.test.ignore(test, () => {});
+    report(test, why, false);
+  } else {
+    report(test.name, why, true);
+  }
+}
+
+/**
+ * Registers a test that runs only where its needs are met, and is skipped elsewhere.
+ *
+ * @param needs What it needs.
+ * @param name Its name.
+ * @param run Its body.
+ */
+export function testWith(
+  needs: Need | readonly Need[],
+  name: string,
+  run: (t: Deno.TestContext) => void | Promise<void>,
+): void {
+  const all = typeof needs === "string" ? [needs] : needs;
+  let why = "";
+  try {
+    why = missing(...all);
+  } catch (error) {
+    Deno.test(name, () => {
+      throw error;
+    });
+    return;
+  }
+  if (why === "") Deno.test(name, run);
+  else skip(name, why);
+}
+
+/**
+ * The files of a folder and its subfolders.
+ *
+ * @param folder The folder.
+ * @param extension What their names end with.
+ * @returns Their paths, sorted.
+ */
+export function filesUnder(folder: string, extension: string): string[] {
+  return readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(extension)).sort().map((name) => join(folder, name));
+}
+
+/**
+ * The name of a file of the shared test data, for messages.
+ *
+ * @param file Its path.
+ * @returns Its path from that folder.
+ */
+export function sharedName(file: string): string {
+  return relative(SHARED, file);
+}
