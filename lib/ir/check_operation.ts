@@ -14,7 +14,7 @@ import {
   UNARY,
   type UnaryOp,
 } from "../isa/ops.ts";
-import type { Terminator, TerminatorOp, Value, ValueOp } from "./function.ts";
+import type { Terminator, TerminatorOp, Value } from "./function.ts";
 import { atomicArgCount, MAX_CALL_ARGS, OPERATIONS, type ValueField } from "./operations.ts";
 
 /** Takes the description of a violation. */
@@ -35,17 +35,18 @@ const INITIAL: { readonly [K in ValueField]: Value[K] } = {
 const FIELDS = Object.keys(INITIAL) as ValueField[];
 
 /** The fields that each operation leaves alone. */
-const UNUSED = Object.fromEntries(
-  Object.entries(OPERATIONS).map((
-    [op, row],
-  ) => [op, FIELDS.filter((field) => !row.fields.includes(field))]),
-) as { readonly [K in ValueOp]: readonly ValueField[] };
+const UNUSED: ReadonlyMap<string, readonly ValueField[]> = new Map(
+  Object.entries(OPERATIONS).map(([op, { fields }]) => [
+    op,
+    FIELDS.filter((field) => !fields.includes(field)),
+  ]),
+);
 
 const isSize = (size: number): boolean => size === 1 || size === 2 || size === 4 || size === 8;
 const isWidth = (width: number): boolean => width === 32 || width === 64;
 
-/** The leaves that every use of the same content shares, so that they have no place in the source. */
-export function isShared(value: Value): boolean {
+/** Whether every use of the same content shares the leaf, so that it has no place in the source. */
+function isShared(value: Value): boolean {
   const { op } = value;
   return op === "const" || op === "undef" || op === "frame" || op === "symbol";
 }
@@ -58,12 +59,13 @@ export function isShared(value: Value): boolean {
  */
 export function checkOperation(value: Value, report: Report): void {
   const { op, args } = value;
-  if (!Object.hasOwn(OPERATIONS, op)) return report(`unknown operation ${op}`);
+  const unused = UNUSED.get(op);
+  if (unused === undefined) return report(`unknown operation ${op}`);
   const { minArgs, maxArgs } = OPERATIONS[op];
   if (args.length < minArgs || args.length > maxArgs) {
     report(`${op} has ${args.length} arguments`);
   }
-  for (const field of UNUSED[op]) {
+  for (const field of unused) {
     if (value[field] !== INITIAL[field]) report(`${op} has ${field} ${String(value[field])}`);
   }
   if (!isWidth(value.width)) report(`${op} has width ${value.width}`);
