@@ -10,6 +10,7 @@
 
 import type { ByteOrder } from "../bytes.ts";
 import type { Instruction } from "../isa/instruction.ts";
+import type { ElfObject } from "./elf_object.ts";
 
 /** Format of an input or output. */
 export type Format = "elf" | "dump" | "raw" | "hex" | "asm" | "epir";
@@ -105,6 +106,10 @@ export interface Program {
   readonly format: Format;
   /** Byte order. */
   readonly order: ByteOrder;
+  /** The input itself. */
+  readonly bytes: Uint8Array;
+  /** The object, if the format is `elf`. */
+  readonly elf: ElfObject | null;
   /** Code sections in file order. */
   readonly sections: readonly CodeSection[];
   /** All functions, by section, then by place. */
