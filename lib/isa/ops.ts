@@ -406,6 +406,16 @@ const keyOf = (k: OpKey): string =>
 const byKey = new Map<string, Op>(rows.map((op) => [keyOf(op), op]));
 
 /**
+ * Looks for a row of the table that may not exist, as parsers do.
+ *
+ * @param key What identifies the row.
+ * @returns The row, or undefined if there is no such instruction.
+ */
+export function lookUpOp(key: OpKey): Op | undefined {
+  return byKey.get(keyOf(key));
+}
+
+/**
  * Finds a row of the table. Do this once, at module level, not for each instruction.
  *
  * @param key What identifies the row.
@@ -413,7 +423,7 @@ const byKey = new Map<string, Op>(rows.map((op) => [keyOf(op), op]));
  * @throws {RangeError} If there is no such instruction.
  */
 export function findOp(key: OpKey): Op {
-  const op = byKey.get(keyOf(key));
+  const op = lookUpOp(key);
   if (op === undefined) throw new RangeError(`no such instruction: ${keyOf(key)}`);
   return op;
 }
