@@ -15,7 +15,13 @@ import {
   type UnaryOp,
 } from "../isa/ops.ts";
 import type { Terminator, TerminatorOp, Value } from "./function.ts";
-import { atomicArgCount, MAX_CALL_ARGS, OPERATIONS, type ValueField } from "./operations.ts";
+import {
+  atomicArgCount,
+  hasResult,
+  MAX_CALL_ARGS,
+  OPERATIONS,
+  type ValueField,
+} from "./operations.ts";
 
 /** Takes the description of a violation. */
 export type Report = (violation: string) => void;
@@ -74,12 +80,13 @@ export function checkOperation(value: Value, report: Report): void {
   }
   if (BigInt.asUintN(64, value.imm) !== value.imm) report(`${op} has imm ${value.imm}`);
   const placeless = isShared(value);
+  const nameless = placeless || !hasResult(value);
   if (!Number.isInteger(value.pc) || value.pc < -1 || placeless && value.pc !== -1) {
     report(`${op} has pc ${value.pc}`);
   }
   if (!Number.isInteger(value.hint) || value.hint < -1 || value.hint > 10) {
     report(`${op} has register hint ${value.hint}`);
-  } else if (placeless && value.hint !== -1) report(`${op} has register hint ${value.hint}`);
+  } else if (nameless && value.hint !== -1) report(`${op} has register hint ${value.hint}`);
   const problem = contentProblem(value);
   if (problem !== "") report(`${op} ${problem}`);
 }

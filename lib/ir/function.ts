@@ -259,7 +259,9 @@ export class IrFunction {
    */
   constant(value: bigint | number): Value {
     // Small numbers are keys as they are, so that lifting an immediate makes no bigint for the look-up.
-    const key = typeof value === "number" ? value : BigInt.asIntN(64, value);
+    const key = typeof value === "number" && value >= -0x8000_0000 && value <= 0xffff_ffff
+      ? value
+      : BigInt.asIntN(64, BigInt(value));
     const number = typeof key === "bigint" && key >= -0x8000_0000n && key <= 0xffff_ffffn
       ? Number(key)
       : key;

@@ -73,7 +73,7 @@ export const OPERATIONS: { readonly [K in ValueOp]: Operation } = {
  */
 export function hasResult(value: Value): boolean {
   if (value.op === "store") return false;
-  return value.op !== "atomic" || ATOMIC[value.fn as AtomicOp].fetches;
+  return value.op !== "atomic" || ATOMIC[value.fn as AtomicOp]?.fetches !== false;
 }
 
 /**
