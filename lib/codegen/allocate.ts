@@ -1,0 +1,229 @@
+/**
+ * Register allocation.
+ *
+ * One walk over the blocks in reverse post order assigns registers ({@link BlockAllocator}); then each edge moves what
+ * its two ends hold in different places, on critical edges in a block of its own; then spill slots are shared between
+ * values that do not live at the same time. Time and space are linear in the size of the function and of its live-in
+ * sets. The approach is that of Go's compiler (cmd/compile/internal/ssa/regalloc.go): values keep their identity, so
+ * that a value may be in another register after each block boundary without new SSA names.
+ *
+ * @module
+ */
+
+import { type AllocatedBlock, type AllocatedFunction, Step } from "./allocation.ts";
+import { BlockAllocator, TEMP_SLOT } from "./block_allocator.ts";
+import { computeLiveness } from "./liveness.ts";
+import {
+  type MachineBlock,
+  type MachineEdge,
+  type MachineFunction,
+  type MachineInsn,
+  type RegisterFile,
+  reversePostOrder,
+} from "./machine.ts";
+import { appendMoves, type Move, REMAT, SLOT } from "./parallel_moves.ts";
+import { colourSlots } from "./slots.ts";
+
+/** A move on an edge; slots are virtual registers until they are numbered. */
+interface EdgeMoves {
+  readonly edge: MachineEdge;
+  readonly moves: readonly Move[];
+}
+
+/** A location as an edge sees it: a register, the slot of a virtual register, or recomputed. */
+function sourceAtEnd(
+  end: Int32Array,
+  vreg: number,
+  preferred: number,
+  fn: MachineFunction,
+  spilled: Uint8Array,
+): number {
+  if (fn.homes[vreg] >= 0) return fn.homes[vreg];
+  if (preferred >= 0 && end[preferred] === vreg) return preferred;
+  const register = end.indexOf(vreg);
+  if (register >= 0) return register;
+  if (fn.remat[vreg] !== null) return REMAT;
+  spilled[vreg] = 1;
+  return SLOT + vreg;
+}
+
+/** What must move on an edge so that its target finds everything in place. */
+function edgeMoves(
+  edge: MachineEdge,
+  fn: MachineFunction,
+  allocator: BlockAllocator<unknown>,
+): Move[] {
+  const { to, args } = edge;
+  const start = allocator.startOf(to.index);
+  const end = allocator.endOf(edge.from.index);
+  const moves: Move[] = [];
+  for (let r = 0; r < start.length; r++) {
+    const wanted = start[r];
+    if (wanted < 0) continue;
+    const param = to.params.indexOf(wanted);
+    const vreg = param >= 0 ? args[param] : wanted;
+    if (fn.remat[vreg]?.length === 0) continue;
+    const src = sourceAtEnd(end, vreg, r, fn, allocator.spilled);
+    if (src !== r) moves.push({ dst: r, src, vreg });
+  }
+  for (let i = 0; i < to.params.length; i++) {
+    const param = to.params[i];
+    if (allocator.onStack[param] === 0 || fn.remat[args[i]]?.length === 0) continue;
+    const src = sourceAtEnd(end, args[i], -1, fn, allocator.spilled);
+    moves.push({ dst: SLOT + param, src, vreg: args[i] });
+  }
+  return moves;
+}
+
+/** Puts steps, edges and slots together. */
+class Assembler<T> {
+  readonly #registers: RegisterFile;
+  readonly #allocator: BlockAllocator<T>;
+  readonly #slots: Int32Array;
+  readonly #makeJump: () => MachineInsn<T>;
+  #slotCount: number;
+  #temps = 0;
+  #nextId: number;
+
+  constructor(
+    fn: MachineFunction<T>,
+    registers: RegisterFile,
+    allocator: BlockAllocator<T>,
+    slots: { readonly slotOf: Int32Array; readonly count: number },
+    makeJump: () => MachineInsn<T>,
+  ) {
+    this.#registers = registers;
+    this.#allocator = allocator;
+    this.#slots = slots.slotOf;
+    this.#slotCount = slots.count;
+    this.#makeJump = makeJump;
+    this.#nextId = fn.blocks.length;
+  }
+
+  get slotCount(): number {
+    return this.#slotCount + this.#temps;
+  }
+
+  #number(location: number): number {
+    if (location < SLOT) return location;
+    if (location === SLOT + TEMP_SLOT) {
+      this.#temps = Math.max(this.#temps, 1);
+      return SLOT + this.#slotCount;
+    }
+    return SLOT + this.#slots[location - SLOT];
+  }
+
+  /** The steps of a block with numbered slots, and each spilled definition stored. */
+  block(block: MachineBlock<T>, steps: readonly Step<T>[]): AllocatedBlock<T> {
+    const { spilled, onStack } = this.#allocator;
+    const result: Step<T>[] = [];
+    const start = this.#allocator.startOf(block.index);
+    for (const param of block.params) {
+      if (spilled[param] !== 0 && onStack[param] === 0) {
+        const register = start.indexOf(param);
+        if (register >= 0) result.push(this.#store(param, register));
+      }
+    }
+    for (const step of steps) {
+      if (step.kind === "load") step.src = this.#number(SLOT + step.src) - SLOT;
+      else if (step.kind === "store") step.dst = this.#number(SLOT + step.dst) - SLOT;
+      result.push(step);
+      const def = step.insn === null ? -1 : step.insn.def;
+      if (def >= 0 && spilled[def] !== 0) result.push(this.#store(def, step.dst));
+    }
+    const term = result.pop()!;
+    const succs = block.succs.map((edge) => edge.to.index);
+    return { source: block.index, id: block.index, steps: result, term, succs };
+  }
+
+  #store(vreg: number, register: number): Step<T> {
+    return new Step<T>("store", null, this.#slots[vreg], register, vreg);
+  }
+
+  /** The steps of an edge. */
+  edge(edge: MachineEdge, moves: readonly Move[]): Step<T>[] {
+    const numbered = moves.map(({ dst, src, vreg }) => ({
+      dst: this.#number(dst),
+      src: src === REMAT ? REMAT : this.#number(src),
+      vreg,
+    }));
+    let free = this.#registers.allocatable;
+    const start = this.#allocator.startOf(edge.to.index);
+    for (let r = 0; r < start.length; r++) if (start[r] >= 0) free &= ~(1 << r);
+    const steps: Step<T>[] = [];
+    let temps = 0;
+    appendMoves(numbered, free, steps, () => {
+      this.#temps = Math.max(this.#temps, ++temps);
+      return SLOT + this.#slotCount + temps - 1;
+    });
+    return steps;
+  }
+
+  /** A block for the moves of a critical edge. */
+  split(edge: MachineEdge, steps: Step<T>[]): AllocatedBlock<T> {
+    const term = new Step<T>("insn", this.#makeJump(), -1, 0, -1);
+    return { source: -1, id: this.#nextId++, steps, term, succs: [edge.to.index] };
+  }
+}
+
+/**
+ * Allocates registers.
+ *
+ * @param fn The function in machine form.
+ * @param registers The registers of the target.
+ * @param makeJump Makes an unconditional jump, for blocks that split edges.
+ * @returns The function over registers and slots.
+ * @throws {InvariantError} If an instruction needs more registers at once than are allocatable.
+ */
+export function allocateRegisters<T>(
+  fn: MachineFunction<T>,
+  registers: RegisterFile,
+  makeJump: () => MachineInsn<T>,
+): AllocatedFunction<T> {
+  const order = reversePostOrder(fn);
+  const liveness = computeLiveness(fn, order);
+  const allocator = new BlockAllocator(fn, registers, liveness);
+  const steps: Step<T>[][] = [];
+  for (const index of order) steps[index] = allocator.walk(fn.blocks[index]);
+  // All edges first: they decide which values need slots.
+  const pending: EdgeMoves[] = [];
+  for (const block of fn.blocks) {
+    if (steps[block.index] === undefined) continue;
+    for (const edge of block.succs) {
+      const moves = edgeMoves(edge, fn, allocator as BlockAllocator<unknown>);
+      if (moves.length > 0) pending.push({ edge, moves });
+    }
+  }
+  const slots = colourSlots(fn, liveness, allocator.spilled);
+  const assembler = new Assembler(fn, registers, allocator, slots, makeJump);
+  const allocated: AllocatedBlock<T>[] = [];
+  for (const block of fn.blocks) {
+    if (steps[block.index] !== undefined) {
+      allocated[block.index] = assembler.block(block, steps[block.index]);
+    }
+  }
+  const inline: AllocatedBlock<T>[][] = [];
+  const outlying: AllocatedBlock<T>[] = [];
+  for (const { edge, moves } of pending) {
+    const code = assembler.edge(edge, moves);
+    const from = allocated[edge.from.index];
+    if (edge.from.succs.length === 1) from.steps.push(...code);
+    else if (edge.to.preds.length === 1) allocated[edge.to.index].steps.unshift(...code);
+    else {
+      const split = assembler.split(edge, code);
+      const position = edge.from.succs.indexOf(edge as MachineEdge<T>);
+      from.succs[position] = split.id;
+      // The fall-through edge stays in line, the others go to the end.
+      if (position === edge.from.succs.length - 1) (inline[from.id] ??= []).push(split);
+      else outlying.push(split);
+    }
+  }
+  const blocks: AllocatedBlock<T>[] = [];
+  for (const block of fn.blocks) {
+    if (allocated[block.index] === undefined) continue;
+    blocks.push(allocated[block.index]);
+    if (inline[block.index] !== undefined) blocks.push(...inline[block.index]);
+  }
+  blocks.push(...outlying);
+  return { blocks, slotCount: assembler.slotCount };
+}

@@ -1,0 +1,148 @@
+/**
+ * What the allocator must know of the rest of a block before it walks through it: for each operand the next use after
+ * it, and for each definition the register that its uses would like.
+ *
+ * @module
+ */
+
+import { forEachLiveOut, type Liveness, NEVER } from "./liveness.ts";
+import type { MachineBlock, MachineFunction, MachineInsn } from "./machine.ts";
+
+/** The future of a block, found by one walk backwards. Positions count instructions of the block. */
+export class NextUses {
+  /** By virtual register: position of its next use, {@link NEVER} for none. The allocator keeps it current. */
+  readonly next: Int32Array;
+  /** By operand, in program order over the block: the next use of that register after the instruction. */
+  after: Int32Array = new Int32Array(256);
+  /** By instruction: the first use of its definition. */
+  defNext: Int32Array = new Int32Array(64);
+  /** By instruction: the register that its definition is wanted in, -1 for any. */
+  defWant: Int8Array = new Int8Array(64);
+
+  readonly #fn: MachineFunction;
+  readonly #liveness: Liveness;
+  /** By virtual register: the wanted register, and how many clobbering instructions lay behind it then. */
+  readonly #want: Int8Array;
+  readonly #wantEpoch: Int32Array;
+  #epoch = 0;
+  #clobbered = 0;
+
+  /**
+   * @param fn The function.
+   * @param liveness Its liveness.
+   */
+  constructor(fn: MachineFunction, liveness: Liveness) {
+    this.#fn = fn;
+    this.#liveness = liveness;
+    this.next = new Int32Array(fn.vregCount).fill(NEVER);
+    this.#want = new Int8Array(fn.vregCount).fill(-1);
+    this.#wantEpoch = new Int32Array(fn.vregCount).fill(-1);
+  }
+
+  /**
+   * Looks ahead over a block.
+   *
+   * @param block The block.
+   * @param wantedAtEnd Calls back with registers that successors would like live values in.
+   */
+  scan(
+    block: MachineBlock,
+    wantedAtEnd: (want: (vreg: number, register: number) => void) => void,
+  ): void {
+    const { insns } = block;
+    const { next } = this;
+    this.#epoch++;
+    this.#clobbered = 0;
+    const behind = insns.length + 1;
+    const { liveIn, distance } = this.#liveness;
+    forEachLiveOut(block, liveIn, distance, (vreg, far) => {
+      const at = Math.min(NEVER - 1, behind + far);
+      if (at < next[vreg]) next[vreg] = at;
+    });
+    wantedAtEnd((vreg, register) => this.#setWant(vreg, register));
+    let operands = block.term.uses.length;
+    for (let i = 0; i < insns.length; i++) operands += insns[i].uses.length;
+    this.#reserve(operands, insns.length);
+    operands -= block.term.uses.length;
+    this.#visitUses(block.term, insns.length, operands, -1);
+    for (let i = insns.length - 1; i >= 0; i--) {
+      const insn = insns[i];
+      const { def } = insn;
+      let want = -1;
+      if (def >= 0) {
+        this.defNext[i] = next[def];
+        next[def] = NEVER;
+        want = this.wanted(def);
+        this.defWant[i] = want;
+      }
+      if (insn.clobbers !== 0) {
+        this.#epoch++;
+        this.#clobbered |= insn.clobbers;
+      }
+      operands -= insn.uses.length;
+      this.#visitUses(insn, i, operands, want);
+    }
+  }
+
+  /**
+   * @param vreg A virtual register.
+   * @returns The register it is wanted in at the point that the scan has reached, -1 for any.
+   */
+  wanted(vreg: number): number {
+    const register = this.#want[vreg];
+    if (register < 0) return -1;
+    if (this.#wantEpoch[vreg] === this.#epoch) return register;
+    // Older wishes hold only for registers that no instruction in between destroys.
+    return (this.#clobbered >>> register & 1) === 0 ? register : -1;
+  }
+
+  /**
+   * Forgets the block.
+   *
+   * @param block The block that was scanned last.
+   */
+  finish(block: MachineBlock): void {
+    const { next } = this;
+    const { liveIn, distance } = this.#liveness;
+    forEachLiveOut(block, liveIn, distance, (vreg) => {
+      next[vreg] = NEVER;
+      this.#want[vreg] = -1;
+    });
+    for (const insn of block.insns) {
+      if (insn.def >= 0) this.#want[insn.def] = -1;
+      for (const vreg of insn.uses) this.#want[vreg] = -1;
+    }
+    for (const vreg of block.term.uses) this.#want[vreg] = -1;
+    for (const vreg of block.params) this.#want[vreg] = -1;
+  }
+
+  #setWant(vreg: number, register: number): void {
+    this.#want[vreg] = register;
+    this.#wantEpoch[vreg] = this.#epoch;
+  }
+
+  #visitUses(insn: MachineInsn, position: number, base: number, defWant: number): void {
+    const { uses, fixed } = insn;
+    const { next, after } = this;
+    for (let k = 0; k < uses.length; k++) after[base + k] = next[uses[k]];
+    for (let k = 0; k < uses.length; k++) {
+      next[uses[k]] = position;
+      if (fixed !== null && fixed[k] >= 0) this.#setWant(uses[k], fixed[k]);
+    }
+    if (insn.tied >= 0) {
+      const wish = defWant >= 0 ? defWant : this.#fn.hints[insn.def];
+      if (wish >= 0) this.#setWant(uses[insn.tied], wish);
+    } else if (insn.move && defWant >= 0 && this.#fn.hints[uses[0]] < 0) {
+      // A value that knows its register keeps it: moves of the input stay where they are.
+      this.#setWant(uses[0], defWant);
+    }
+  }
+
+  #reserve(operands: number, insns: number): void {
+    if (operands > this.after.length) this.after = new Int32Array(operands * 2);
+    if (insns > this.defNext.length) {
+      this.defNext = new Int32Array(insns * 2);
+      this.defWant = new Int8Array(insns * 2);
+    }
+  }
+}

@@ -1,0 +1,135 @@
+/**
+ * Parallel moves in sequence: all sources are read before any destination is written, whatever the order of the steps.
+ * Cycles are broken through a free register, else through a spill slot, never by exclusive-or, which the kernel's
+ * verifier forbids on pointers.
+ *
+ * @module
+ */
+
+import { Step } from "./allocation.ts";
+
+/** Locations at or above this number are spill slots, below are registers. */
+export const SLOT = 32;
+/** The source of a value that is recomputed. */
+export const REMAT = -1;
+
+/** One of several moves that happen at once. */
+export interface Move {
+  /** Destination location. */
+  readonly dst: number;
+  /** Source location, or {@link REMAT}. */
+  src: number;
+  /** The virtual register that moves. */
+  readonly vreg: number;
+}
+
+/** Emits the moves of one place; holds what is needed to break cycles. */
+class Sequencer<T> {
+  readonly #pending: Move[];
+  readonly #steps: Step<T>[];
+  readonly #tempSlot: () => number;
+  #free: number;
+
+  constructor(moves: readonly Move[], free: number, steps: Step<T>[], tempSlot: () => number) {
+    this.#pending = moves.filter((move) => move.dst !== move.src).map((move) => ({ ...move }));
+    this.#steps = steps;
+    this.#tempSlot = tempSlot;
+    this.#free = free;
+  }
+
+  run(): void {
+    const pending = this.#pending;
+    while (pending.length > 0) {
+      let progress = false;
+      for (let i = 0; i < pending.length;) {
+        const move = pending[i];
+        if (pending.some((other) => other !== move && other.src === move.dst)) {
+          i++;
+          continue;
+        }
+        pending.splice(i, 1);
+        this.#emit(move);
+        progress = true;
+      }
+      if (!progress) this.#breakCycle();
+    }
+  }
+
+  /** Saves the content of one destination, so that it can be overwritten. */
+  #breakCycle(): void {
+    const victim = this.#pending[0].dst;
+    const vreg = this.#pending.find((move) => move.src === victim)!.vreg;
+    const temp = this.#freeRegister();
+    const place = temp >= 0 ? temp : this.#tempSlot();
+    this.#copy(place, victim, vreg);
+    for (const move of this.#pending) if (move.src === victim) move.src = place;
+    if (temp >= 0) this.#free &= ~(1 << temp);
+  }
+
+  #freeRegister(): number {
+    let free = this.#free;
+    for (const { dst, src } of this.#pending) {
+      if (dst < SLOT) free &= ~(1 << dst);
+      if (src >= 0 && src < SLOT) free &= ~(1 << src);
+    }
+    return free === 0 ? -1 : 31 - Math.clz32(free & -free);
+  }
+
+  #emit(move: Move): void {
+    if (move.dst < SLOT) {
+      this.#free &= ~(1 << move.dst);
+      if (move.src === REMAT) {
+        this.#steps.push(new Step<T>("remat", null, move.dst, -1, move.vreg));
+      } else this.#copy(move.dst, move.src, move.vreg);
+    } else if (move.src >= 0 && move.src < SLOT) {
+      this.#copy(move.dst, move.src, move.vreg);
+    } else {
+      this.#throughRegister(move);
+    }
+  }
+
+  /** Slot to slot, or a recomputed value to a slot: through a free register, or one that is saved meanwhile. */
+  #throughRegister(move: Move): void {
+    const free = this.#freeRegister();
+    const register = free >= 0 ? free : 0;
+    const saved = free >= 0 ? -1 : this.#tempSlot();
+    if (saved >= 0) this.#copy(saved, register, move.vreg);
+    if (move.src === REMAT) {
+      this.#steps.push(new Step<T>("remat", null, register, -1, move.vreg));
+    } else this.#copy(register, move.src, move.vreg);
+    this.#copy(move.dst, register, move.vreg);
+    if (saved >= 0) this.#copy(register, saved, move.vreg);
+  }
+
+  #copy(dst: number, src: number, vreg: number): void {
+    if (dst >= SLOT) this.#steps.push(new Step<T>("store", null, dst - SLOT, src, vreg));
+    else if (src >= SLOT) this.#steps.push(new Step<T>("load", null, dst, src - SLOT, vreg));
+    else this.#steps.push(new Step<T>("move", null, dst, src, vreg));
+  }
+}
+
+/**
+ * Appends steps that carry out parallel moves.
+ *
+ * @param moves The moves; destinations are distinct.
+ * @param free Registers that hold nothing needed before or after, a mask.
+ * @param steps Where to append.
+ * @param tempSlot Makes a location that nothing else uses, for when no register is free; each call may give another.
+ */
+export function appendMoves<T>(
+  moves: readonly Move[],
+  free: number,
+  steps: Step<T>[],
+  tempSlot: () => number,
+): void {
+  if (moves.length === 1) {
+    // The common case needs no ordering.
+    const [{ dst, src, vreg }] = moves;
+    if (dst === src) return;
+    if (dst < SLOT && src >= 0 && src < SLOT) {
+      steps.push(new Step<T>("move", null, dst, src, vreg));
+      return;
+    }
+  }
+  new Sequencer(moves, free, steps, tempSlot).run();
+}

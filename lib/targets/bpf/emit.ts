@@ -1,0 +1,191 @@
+/**
+ * Allocated machine code to eBPF instructions: fall-through edges, inverted conditions, spill slots below the frame,
+ * and jumps of any distance.
+ *
+ * @module
+ */
+
+import {
+  type AllocatedBlock,
+  type AllocatedFunction,
+  type Step,
+  useRegister,
+} from "../../codegen/allocation.ts";
+import type { MachineFunction } from "../../codegen/machine.ts";
+import { InvariantError } from "../../errors.ts";
+import { Instruction } from "../../isa/instruction.ts";
+import { COND, type Cond, type Version } from "../../isa/ops.ts";
+import type { CodeRelocation, CoreRecord, FunctionCode } from "../../object/program.ts";
+import { BPF, type BpfCode, FRAME_REGISTER, toInstruction } from "./code.ts";
+import { relaxJumps } from "./jumps.ts";
+import { Rows } from "./rows.ts";
+
+/** A function being emitted: instructions with what is attached to them; jumps aim at labels. */
+export class CodeBuffer {
+  /** The instructions; the distance of a jump is not set yet. */
+  readonly insns: Instruction[] = [];
+  /** Slot in the section of the input that each stems from, -1 for none. */
+  readonly origins: number[] = [];
+  /** For each jump the block id it goes to; -1 for other instructions. */
+  readonly labels: number[] = [];
+  /** By block id: index of its first instruction. */
+  readonly blockStart: number[] = [];
+  /** Attachments by index. */
+  readonly relocations: Map<number, CodeRelocation> = new Map();
+  /** CO-RE records by index. */
+  readonly core: Map<number, CoreRecord> = new Map();
+  /** Local functions by index. */
+  readonly targets: Map<number, number> = new Map();
+
+  /**
+   * Appends an instruction.
+   *
+   * @param insn The instruction.
+   * @param code What it was made from: origin and attachments; null for none.
+   * @param label Block id that a jump goes to, -1 for no jump.
+   */
+  push(insn: Instruction, code: BpfCode | null, label = -1): void {
+    if (code !== null) {
+      const index = this.insns.length;
+      if (code.relocation !== null) this.relocations.set(index, code.relocation);
+      if (code.core !== null) this.core.set(index, code.core);
+      if (code.target >= 0) this.targets.set(index, code.target);
+    }
+    this.insns.push(insn);
+    this.origins.push(code === null ? -1 : code.pc);
+    this.labels.push(label);
+  }
+}
+
+class Emitter {
+  readonly #fn: MachineFunction<BpfCode>;
+  readonly #allocated: AllocatedFunction<BpfCode>;
+  readonly #frame: number;
+  readonly #cpu: Version;
+  readonly buffer: CodeBuffer = new CodeBuffer();
+
+  constructor(
+    fn: MachineFunction<BpfCode>,
+    allocated: AllocatedFunction<BpfCode>,
+    frame: number,
+    cpu: Version,
+  ) {
+    this.#fn = fn;
+    this.#allocated = allocated;
+    this.#frame = frame;
+    this.#cpu = cpu;
+  }
+
+  run(): void {
+    const { blocks } = this.#allocated;
+    for (let i = 0; i < blocks.length; i++) {
+      const block = blocks[i];
+      this.buffer.blockStart[block.id] = this.buffer.insns.length;
+      for (const step of block.steps) this.#step(step);
+      this.#terminator(block, i + 1 < blocks.length ? blocks[i + 1].id : -1);
+    }
+  }
+
+  #step(step: Step<BpfCode>): void {
+    const { kind, dst, src } = step;
+    switch (kind) {
+      case "insn": {
+        const insn = step.insn!;
+        if (insn.move && dst === useRegister(src, 0)) return;
+        this.buffer.push(toInstruction(insn.code, dst, (k) => useRegister(src, k)), insn.code);
+        return;
+      }
+      case "move":
+        this.buffer.push(new Instruction(BPF.movReg, dst, src), null);
+        return;
+      case "store":
+        this.buffer.push(new Instruction(BPF.store64, FRAME_REGISTER, src, this.#slot(dst)), null);
+        return;
+      case "load":
+        this.buffer.push(new Instruction(BPF.load64, dst, FRAME_REGISTER, this.#slot(src)), null);
+        return;
+      case "remat":
+        this.#rematerialise(step.vreg, dst);
+        return;
+    }
+  }
+
+  #slot(index: number): number {
+    return -(this.#frame + 8 * (index + 1));
+  }
+
+  #rematerialise(vreg: number, dst: number): void {
+    const recipe = this.#fn.remat[vreg];
+    if (recipe === null) throw new InvariantError(`value ${vreg} cannot be recomputed`);
+    for (const { code, uses } of recipe) {
+      const use = (k: number): number =>
+        this.#fn.homes[uses[k]] >= 0 ? this.#fn.homes[uses[k]] : dst;
+      this.buffer.push(toInstruction(code, dst, use), code);
+    }
+  }
+
+  #terminator(block: AllocatedBlock<BpfCode>, next: number): void {
+    const { term, succs } = block;
+    const { code } = term.insn!;
+    const insn = toInstruction(code, -1, (k) => useRegister(term.src, k));
+    switch (code.op.kind) {
+      case "goto":
+        if (succs[0] !== next) this.buffer.push(insn, code, succs[0]);
+        return;
+      case "branch":
+        return this.#branch(insn, code, succs[0], succs[1], next);
+      case "may_goto":
+        this.buffer.push(insn, code, succs[0]);
+        if (succs[1] !== next) this.#jump(succs[1]);
+        return;
+      default:
+        this.buffer.push(insn, code);
+    }
+  }
+
+  #branch(
+    insn: Instruction,
+    code: BpfCode,
+    taken: number,
+    otherwise: number,
+    next: number,
+  ): void {
+    if (otherwise === next) {
+      this.buffer.push(insn, code, taken);
+      return;
+    }
+    const { inverse } = COND[code.op.fn as Cond];
+    if (taken === next && inverse !== null && COND[inverse].version <= this.#cpu) {
+      insn.op = Rows.branch(inverse, code.op.width, code.op.form as "imm" | "reg");
+      this.buffer.push(insn, code, otherwise);
+      return;
+    }
+    this.buffer.push(insn, code, taken);
+    this.#jump(otherwise);
+  }
+
+  #jump(block: number): void {
+    this.buffer.push(new Instruction(BPF.goto), null, block);
+  }
+}
+
+/**
+ * Emits a function.
+ *
+ * @param fn Its machine form.
+ * @param allocated Its allocation.
+ * @param frame Bytes of the stack that belong to the program itself; spill slots go below.
+ * @param cpu Newest ISA version that may be used.
+ * @returns The code.
+ */
+export function emitBpf(
+  fn: MachineFunction<BpfCode>,
+  allocated: AllocatedFunction<BpfCode>,
+  frame: number,
+  cpu: Version,
+): FunctionCode {
+  const emitter = new Emitter(fn, allocated, frame, cpu);
+  emitter.run();
+  const { insns, origins, relocations, core, targets } = relaxJumps(emitter.buffer, cpu);
+  return { insns, origins: Int32Array.from(origins), relocations, core, targets };
+}

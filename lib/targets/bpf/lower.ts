@@ -1,0 +1,476 @@
+/**
+ * SSA to machine form: one machine instruction for each value where the instruction set has one, expansions where the
+ * ISA version lacks it, immediates where they fit.
+ *
+ * A constant, symbol or CO-RE constant that an instruction cannot take as its immediate is recomputed in a register at
+ * the use. `undef` is 0 as an operand; as an argument of an edge, a call or a return it needs nothing.
+ *
+ * @module
+ */
+
+import {
+  MachineBlock,
+  type MachineEdge,
+  type MachineFunction,
+  MachineInsn,
+} from "../../codegen/machine.ts";
+import type { ByteOrder } from "../../bytes.ts";
+import { InvariantError, UnsupportedError } from "../../errors.ts";
+import type { Block, IrFunction, Terminator, Value } from "../../ir/function.ts";
+import { ATOMIC, COND, type Op, type Version } from "../../isa/ops.ts";
+import { type AtomicOp, type Cond, findOp, type Width } from "../../isa/ops.ts";
+import { BPF, type BpfCode, type BpfInsn, CALL_CLOBBERS, FRAME_REGISTER } from "./code.ts";
+import { imm32, Rows } from "./rows.ts";
+
+/** What lowering must know of the target machine. */
+export interface BpfOptions {
+  /** Newest ISA version that may be used. */
+  readonly cpu: Version;
+  /** Byte order of the program. */
+  readonly order: ByteOrder;
+}
+
+type Extra = { -readonly [K in keyof BpfCode]?: BpfCode[K] };
+
+/** Lowers one function. */
+class Lowering {
+  readonly #fn: IrFunction;
+  readonly #options: BpfOptions;
+  readonly #remat: (readonly BpfInsn[] | null)[];
+  readonly #homes: number[] = [];
+  readonly #hints: number[];
+  #vregs: number;
+  #zero = -1;
+  #insns: BpfInsn[] = [];
+  #pc = -1;
+
+  constructor(fn: IrFunction, options: BpfOptions) {
+    this.#fn = fn;
+    this.#options = options;
+    this.#vregs = fn.valueCount;
+    this.#remat = new Array(fn.valueCount).fill(null);
+    this.#hints = new Array(fn.valueCount).fill(-1);
+  }
+
+  run(depths: Int32Array | null): MachineFunction<BpfCode> {
+    const blocks: MachineBlock<BpfCode>[] = [];
+    const byId: MachineBlock<BpfCode>[] = [];
+    for (const block of this.#fn.blocks) {
+      const machine = this.#block(block, blocks.length);
+      if (depths !== null) machine.depth = depths[block.id];
+      blocks.push(machine);
+      byId[block.id] = machine;
+    }
+    for (const block of this.#fn.blocks) this.#edges(block, byId);
+    const homes = new Int8Array(this.#vregs).fill(-1);
+    for (const vreg of this.#homes) homes[vreg] = FRAME_REGISTER;
+    return {
+      name: this.#fn.name,
+      blocks,
+      vregCount: this.#vregs,
+      hints: Int8Array.from(this.#hints),
+      homes,
+      remat: this.#remat,
+      entryRegisters: this.#fn.entry.params.map((param, i) => param.hint >= 0 ? param.hint : i + 1),
+    };
+  }
+
+  #block(block: Block, index: number): MachineBlock<BpfCode> {
+    const { term } = block;
+    if (term === null) throw new InvariantError(`block ${block.id} has no terminator`);
+    this.#insns = [];
+    for (const param of block.params) this.#hints[param.id] = param.hint;
+    for (const value of block.insns) {
+      this.#pc = value.pc;
+      this.#hints[value.id] = value.hint;
+      this.#value(value);
+    }
+    this.#pc = term.pc;
+    const insn = this.#terminator(term);
+    const machine = new MachineBlock<BpfCode>(index, insn);
+    machine.insns = this.#insns;
+    machine.params = block.params.map((param) => param.id);
+    return machine;
+  }
+
+  #edges(block: Block, byId: readonly MachineBlock<BpfCode>[]): void {
+    const from = byId[block.id];
+    const { edges } = block.term!;
+    // A branch that was lowered to the inverse condition goes the other way.
+    const flipped = this.#flipped.has(block.id);
+    for (const edge of flipped ? [edges[1], edges[0]] : edges) {
+      const machine: MachineEdge<BpfCode> = {
+        from,
+        to: byId[edge.to.id],
+        args: edge.args.map((arg) => this.#argument(arg)),
+      };
+      from.succs.push(machine);
+      machine.to.preds.push(machine);
+    }
+  }
+
+  // Operands.
+
+  #newVreg(hint: number): number {
+    this.#remat.push(null);
+    this.#hints.push(hint);
+    return this.#vregs++;
+  }
+
+  #code(op: Op, extra: Extra = {}): BpfCode {
+    if (op.version > this.#options.cpu) {
+      const what = [op.kind, op.fn, op.width === 32 ? "32" : ""].filter((part) => part !== "");
+      throw new UnsupportedError(
+        `cannot emit for v${this.#options.cpu}: ${what.join(" ")} needs v${op.version}`,
+        { function: this.#fn.name, pc: this.#pc },
+      );
+    }
+    return {
+      op,
+      off: extra.off ?? 0,
+      imm: extra.imm ?? 0,
+      high: extra.high ?? 0,
+      pc: this.#pc,
+      relocation: extra.relocation ?? null,
+      core: extra.core ?? null,
+      target: extra.target ?? -1,
+    };
+  }
+
+  #emit(op: Op, def: number, uses: number[], extra?: Extra): BpfInsn {
+    const insn = new MachineInsn(this.#code(op, extra), def, uses);
+    this.#insns.push(insn);
+    return insn;
+  }
+
+  /** The instruction that puts a leaf into a register. */
+  #materialise(leaf: Value, def: number): BpfInsn {
+    const make = (op: Op, extra: Extra): BpfInsn => new MachineInsn(this.#code(op, extra), def, []);
+    if (leaf.op === "symbol") {
+      const { kind, imm, high, relocation, target } = leaf.ref!;
+      return make(findOp({ kind: "lddw", fn: kind }), { imm, high, relocation, target });
+    }
+    if (leaf.op === "undef") return make(BPF.movImm, {});
+    const low = Number(BigInt.asIntN(32, leaf.imm));
+    if (leaf.op === "core" && leaf.width === 32) {
+      return make(BPF.movImm, { imm: low, core: leaf.core });
+    }
+    const high = Number(BigInt.asIntN(32, leaf.imm >> 32n));
+    if (leaf.op === "core") return make(BPF.lddw, { imm: low, high, core: leaf.core });
+    if (high === (low >> 31)) return make(BPF.movImm, { imm: low });
+    if (high === 0 && this.#options.cpu >= 3) return make(BPF.mov32Imm, { imm: low });
+    return make(BPF.lddw, { imm: low, high });
+  }
+
+  /** The virtual register of an operand that is read. */
+  #operand(value: Value): number {
+    switch (value.op) {
+      case "frame":
+        if (this.#homes.length === 0) this.#homes.push(value.id);
+        return value.id;
+      case "undef":
+        if (this.#zero < 0) {
+          this.#zero = this.#newVreg(-1);
+          this.#remat[this.#zero] = [this.#materialise(value, this.#zero)];
+        }
+        return this.#zero;
+      case "const":
+      case "symbol":
+      case "core":
+        this.#remat[value.id] ??= [this.#materialise(value, value.id)];
+        return value.id;
+      default:
+        return value.id;
+    }
+  }
+
+  /** The virtual register of an operand that is only passed on, so that an undefined one costs nothing. */
+  #argument(value: Value): number {
+    if (value.op !== "undef") return this.#operand(value);
+    this.#remat[value.id] = [];
+    return value.id;
+  }
+
+  // Values.
+
+  #value(value: Value): void {
+    const { args } = value;
+    switch (value.op) {
+      case "copy":
+        return this.#copy(value, args[0]);
+      case "zext":
+        return this.#zext(value, args[0]);
+      case "sext":
+        return this.#sext(value);
+      case "alu":
+        return this.#alu(value);
+      case "unary":
+        return this.#unary(value);
+      case "cast":
+        this.#emit(Rows.cast, value.id, [this.#operand(args[0])], { imm: Number(value.imm) });
+        return;
+      case "load":
+        return this.#load(value);
+      case "store":
+        return this.#store(value);
+      case "atomic":
+        return this.#atomic(value);
+      case "packet":
+        return this.#packet(value);
+      case "call":
+        return this.#call(value);
+      default:
+        throw new InvariantError(`cannot lower value ${value.id}: ${value.op} inside a block`);
+    }
+  }
+
+  #copy(value: Value, source: Value): void {
+    const { op } = source;
+    if (op === "const" || op === "symbol" || op === "core" || op === "undef") {
+      const insn = this.#materialise(source, value.id);
+      this.#insns.push(insn);
+      if (op !== "core") this.#remat[value.id] = [insn];
+      return;
+    }
+    const insn = this.#emit(BPF.movReg, value.id, [this.#operand(source)]);
+    if (op === "frame") this.#remat[value.id] = [insn];
+    else insn.move = true;
+  }
+
+  #zext(value: Value, source: Value): void {
+    if (source.op === "const") {
+      const insn = this.#emit(BPF.mov32Imm, value.id, [], { imm: imm32(source, 32)! });
+      this.#remat[value.id] = [insn];
+    } else if (source.op === "core" && source.width === 32) {
+      const imm = Number(BigInt.asIntN(32, source.imm));
+      this.#emit(BPF.mov32Imm, value.id, [], { imm, core: source.core });
+    } else this.#emit(BPF.mov32Reg, value.id, [this.#operand(source)]);
+  }
+
+  #sext(value: Value): void {
+    const { sign, width } = value;
+    const source = this.#operand(value.args[0]);
+    if (this.#options.cpu >= 4) {
+      this.#emit(Rows.movsx(width, sign), value.id, [source]);
+      return;
+    }
+    const extended = this.#extend(
+      source,
+      sign,
+      width === 64 ? value.id : this.#newVreg(value.hint),
+    );
+    if (width === 32) this.#emit(BPF.mov32Reg, value.id, [extended]);
+  }
+
+  /** Sign-extends low bits to 64 by two shifts, for versions without the instruction. */
+  #extend(source: number, bits: number, def: number): number {
+    const shifted = this.#newVreg(this.#hints[def]);
+    const imm = 64 - bits;
+    this.#emit(Rows.alu("lsh", 64, "imm"), shifted, [source], { imm }).tied = 0;
+    this.#emit(Rows.alu("arsh", 64, "imm"), def, [shifted], { imm }).tied = 0;
+    return def;
+  }
+
+  #alu(value: Value): void {
+    const { fn, width } = value;
+    let [a, b] = value.args;
+    const row = Rows.aluRow(fn);
+    if (row.commutative && imm32(a, width) !== null && imm32(b, width) === null) [a, b] = [b, a];
+    const imm = Rows.aluImm(fn, width, b);
+    const left = this.#operand(a);
+    if (imm !== null) {
+      const core = b.op === "core" ? b.core : null;
+      const insn = this.#emit(Rows.alu(fn, width, "imm"), value.id, [left], { imm, core });
+      insn.tied = 0;
+      // An address in the frame is cheaper to recompute than to spill.
+      const base = this.#remat[left];
+      if (fn === "add" && width === 64 && core === null && (a.op === "frame" || isFrameCopy(a))) {
+        const copy = a.op === "frame"
+          ? [new MachineInsn(this.#code(BPF.movReg), value.id, [left])]
+          : base;
+        if (copy !== null) this.#remat[value.id] = [...copy, insn];
+      }
+      return;
+    }
+    const insn = this.#emit(Rows.alu(fn, width, "reg"), value.id, [left, this.#operand(b)]);
+    insn.tied = 0;
+    insn.commutative = row.commutative;
+  }
+
+  #unary(value: Value): void {
+    const op = Rows.unary(value.fn, value.width, this.#options);
+    this.#emit(op, value.id, [this.#operand(value.args[0])]).tied = 0;
+  }
+
+  #load(value: Value): void {
+    const { size, sign, off, core } = value;
+    const base = this.#operand(value.args[0]);
+    const extra = { off, core };
+    if (sign === 0 || this.#options.cpu >= 4) {
+      this.#emit(Rows.load(size, sign), value.id, [base], extra);
+      return;
+    }
+    const raw = this.#newVreg(value.hint);
+    this.#emit(Rows.load(size, 0), raw, [base], extra);
+    this.#extend(raw, sign, value.id);
+  }
+
+  #store(value: Value): void {
+    const { size, off, core } = value;
+    const [base, stored] = value.args;
+    const imm = imm32(stored, size === 8 ? 64 : 32);
+    if (imm !== null) {
+      this.#emit(Rows.store(size, "imm"), -1, [this.#operand(base)], { off, imm, core });
+      return;
+    }
+    const uses = [this.#operand(base), this.#operand(stored)];
+    this.#emit(Rows.store(size, "reg"), -1, uses, { off, core });
+  }
+
+  #atomic(value: Value): void {
+    const { off, core } = value;
+    const fn = value.fn as AtomicOp;
+    const uses = value.args.map((arg) => this.#operand(arg));
+    const def = ATOMIC[fn].fetches ? value.id : -1;
+    const insn = this.#emit(Rows.atomic(fn, value.size), def, uses, { off, core });
+    if (fn === "cmpxchg") {
+      insn.defFixed = 0;
+      insn.fixed = [-1, -1, 0];
+    } else if (def >= 0 && fn !== "load_acquire") insn.tied = 1;
+  }
+
+  #packet(value: Value): void {
+    const uses = value.args.map((arg) => this.#operand(arg));
+    const op = Rows.packet(value.fn, value.size);
+    const insn = this.#emit(op, value.id, uses, { imm: Number(BigInt.asIntN(32, value.imm)) });
+    insn.fixed = value.fn === "ind" ? [6, -1] : [6];
+    insn.defFixed = 0;
+    insn.clobbers = CALL_CLOBBERS;
+  }
+
+  #call(value: Value): void {
+    const callee = value.callee!;
+    const uses: number[] = [];
+    const fixed: number[] = [];
+    const first = callee.kind === "indirect" ? 1 : 0;
+    if (first === 1) {
+      uses.push(this.#operand(value.args[0]));
+      fixed.push(-1);
+    }
+    for (let i = first; i < value.args.length; i++) {
+      // An undefined argument needs no register.
+      if (value.args[i].op === "undef") continue;
+      uses.push(this.#operand(value.args[i]));
+      fixed.push(i - first + 1);
+    }
+    let insn: BpfInsn;
+    switch (callee.kind) {
+      case "helper":
+        insn = this.#emit(Rows.call("helper"), value.id, uses, { imm: callee.id });
+        break;
+      case "local": {
+        const { target, relocation } = callee;
+        insn = this.#emit(Rows.call("local"), value.id, uses, { imm: -1, target, relocation });
+        break;
+      }
+      case "kfunc": {
+        const { imm, off, relocation } = callee;
+        insn = this.#emit(Rows.call(callee.form), value.id, uses, { imm, off, relocation });
+        break;
+      }
+      case "indirect":
+        insn = this.#emit(Rows.callx, value.id, uses);
+        break;
+    }
+    insn.fixed = fixed;
+    insn.defFixed = 0;
+    insn.clobbers = CALL_CLOBBERS;
+  }
+
+  // Terminators.
+
+  readonly #flipped: Set<number> = new Set();
+
+  #terminator(term: Terminator): BpfInsn {
+    switch (term.op) {
+      case "jump":
+        return new MachineInsn(this.#code(BPF.goto), -1, []);
+      case "may_goto":
+        return new MachineInsn(this.#code(Rows.mayGoto), -1, []);
+      case "gotox":
+        return new MachineInsn(this.#code(Rows.gotox), -1, [this.#operand(term.args[0])]);
+      case "return": {
+        const result = term.args[0];
+        const none = result.op === "undef";
+        const insn = new MachineInsn(this.#code(BPF.exit), -1, none ? [] : [this.#operand(result)]);
+        if (!none) insn.fixed = [0];
+        return insn;
+      }
+      case "branch":
+        return this.#branch(term);
+    }
+  }
+
+  #branch(term: Terminator): BpfInsn {
+    let fn = term.fn as Cond;
+    let { width } = term;
+    let [a, b] = term.args;
+    const { cpu } = this.#options;
+    if (imm32(a, width) !== null && imm32(b, width) === null) {
+      [a, b] = [b, a];
+      fn = COND[fn].swapped;
+    }
+    // Below v2 a missing condition is the inverse of one that exists.
+    if (COND[fn].version > cpu) {
+      fn = COND[fn].inverse!;
+      this.#flipped.add(term.edges[0].from.id);
+    }
+    if (width === 32 && cpu < 3) {
+      const signed = fn.startsWith("s") && fn !== "set";
+      const widen = (value: Value): number => this.#widen(value, signed);
+      width = 64;
+      return new MachineInsn(this.#code(Rows.branch(fn, width, "reg")), -1, [widen(a), widen(b)]);
+    }
+    return this.#compare(fn, width, a, b);
+  }
+
+  #compare(fn: Cond, width: Width, a: Value, b: Value): BpfInsn {
+    const imm = imm32(b, width);
+    const left = this.#operand(a);
+    if (imm !== null) {
+      return new MachineInsn(this.#code(Rows.branch(fn, width, "imm"), { imm }), -1, [left]);
+    }
+    const uses = [left, this.#operand(b)];
+    return new MachineInsn(this.#code(Rows.branch(fn, width, "reg")), -1, uses);
+  }
+
+  /** The low 32 bits of a value extended to 64, for versions without 32-bit comparisons. */
+  #widen(value: Value, signed: boolean): number {
+    const def = this.#newVreg(-1);
+    const source = this.#operand(value);
+    if (signed) return this.#extend(source, 32, def);
+    this.#emit(BPF.mov32Reg, def, [source]);
+    return def;
+  }
+}
+
+function isFrameCopy(value: Value): boolean {
+  return value.op === "copy" && value.args[0].op === "frame";
+}
+
+/**
+ * Lowers a function.
+ *
+ * @param fn A valid function.
+ * @param options The target machine.
+ * @param depths Loop depth by block id, for the allocator's choices; null if unknown.
+ * @returns Its machine form.
+ * @throws {UnsupportedError} If an instruction does not exist in the ISA version and has no expansion.
+ */
+export function lowerToBpf(
+  fn: IrFunction,
+  options: BpfOptions,
+  depths: Int32Array | null = null,
+): MachineFunction<BpfCode> {
+  return new Lowering(fn, options).run(depths);
+}

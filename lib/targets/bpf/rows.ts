@@ -1,0 +1,148 @@
+/**
+ * Rows of the instruction table by what lowering asks for, looked up once; and which operands fit immediates.
+ *
+ * @module
+ */
+
+import type { ByteOrder } from "../../bytes.ts";
+import type { Value } from "../../ir/function.ts";
+import {
+  ALU,
+  type AluOp,
+  ATOMIC,
+  type AtomicOp,
+  COND,
+  type Cond,
+  findOp,
+  type Op,
+  type Size,
+  UNARY,
+  type UnaryOp,
+  type Version,
+  type Width,
+} from "../../isa/ops.ts";
+
+type Form = "imm" | "reg";
+
+/** A table of rows by name, made once. */
+function table<K extends string>(names: readonly K[], make: (name: K) => Op): Record<K, Op> {
+  return Object.fromEntries(names.map((name) => [name, make(name)])) as Record<K, Op>;
+}
+
+const ALU_OPS = Object.keys(ALU) as AluOp[];
+const CONDS = Object.keys(COND) as Cond[];
+const UNARY_OPS = Object.keys(UNARY) as UnaryOp[];
+const SIZES: readonly Size[] = [1, 2, 4, 8];
+
+function byFormAndWidth(kind: "alu" | "branch", names: readonly string[]): Record<string, Op>[] {
+  const result: Record<string, Op>[] = [];
+  for (const width of [32, 64] as const) {
+    for (const form of ["imm", "reg"] as const) {
+      result.push(table(names, (fn) => findOp({ kind, fn, width, form })));
+    }
+  }
+  return result;
+}
+const place = (width: Width, form: Form): number =>
+  (width === 64 ? 2 : 0) + (form === "reg" ? 1 : 0);
+
+const aluRows = byFormAndWidth("alu", ALU_OPS);
+const branchRows = byFormAndWidth("branch", CONDS);
+const negRows = {
+  32: findOp({ kind: "unary", fn: "neg", width: 32 }),
+  64: findOp({ kind: "unary", fn: "neg" }),
+};
+const swapRows: Record<string, Op> = table(
+  UNARY_OPS.filter((fn) => fn !== "neg"),
+  (fn) => findOp({ kind: "unary", fn }),
+);
+const callRows = table(["helper", "local", "kfunc"] as const, (fn) => findOp({ kind: "call", fn }));
+
+const key = (size: number, more: number): number => size * 64 + more;
+const loadRows = new Map<number, Op>();
+const storeRows = new Map<number, Op>();
+const atomicRows = new Map<string, Op>();
+for (const size of SIZES) {
+  loadRows.set(key(size, 0), findOp({ kind: "load", size }));
+  if (size < 8) {
+    const sign = (size * 8) as 8 | 16 | 32;
+    loadRows.set(key(size, sign), findOp({ kind: "load", size, sign }));
+  }
+  storeRows.set(key(size, 0), findOp({ kind: "store", size, form: "imm" }));
+  storeRows.set(key(size, 1), findOp({ kind: "store", size, form: "reg" }));
+  for (const [fn, { sizes }] of Object.entries(ATOMIC)) {
+    if (sizes.includes(size)) atomicRows.set(`${fn} ${size}`, findOp({ kind: "atomic", fn, size }));
+  }
+}
+
+/**
+ * The immediate that encodes a constant operand.
+ *
+ * @param value An operand.
+ * @param width 64 if the immediate is sign-extended to 64 bits, 32 if only its low half counts.
+ * @returns The signed 32-bit immediate, or null if the value is not a constant or does not fit.
+ */
+export function imm32(value: Value, width: Width): number | null {
+  if (value.op !== "const") return null;
+  const low = Number(BigInt.asIntN(32, value.imm));
+  if (width === 32) return low;
+  return BigInt.asUintN(64, BigInt(low)) === value.imm ? low : null;
+}
+
+/** Rows of the instruction table. */
+export const Rows = {
+  cast: findOp({ kind: "cast" }) as Op,
+  callx: findOp({ kind: "callx" }) as Op,
+  mayGoto: findOp({ kind: "may_goto" }) as Op,
+  gotox: findOp({ kind: "gotox" }) as Op,
+
+  aluRow(fn: string): (typeof ALU)[AluOp] {
+    return ALU[fn as AluOp];
+  },
+  alu(fn: string, width: Width, form: Form): Op {
+    return aluRows[place(width, form)][fn];
+  },
+  /** The immediate of an arithmetic operand; a division by the constant 0 is left to a register. */
+  aluImm(fn: string, width: Width, b: Value): number | null {
+    if (b.op === "core" && b.width === 32) return Number(BigInt.asIntN(32, b.imm));
+    const imm = imm32(b, width);
+    if (imm === null) return null;
+    if (imm === 0 && (fn === "div" || fn === "mod" || fn === "sdiv" || fn === "smod")) return null;
+    return fn === "lsh" || fn === "rsh" || fn === "arsh" ? imm & (width - 1) : imm;
+  },
+  branch(fn: Cond, width: Width, form: Form): Op {
+    return branchRows[place(width, form)][fn];
+  },
+  /** Below v4 a byte swap is the conversion from the other byte order. */
+  unary(
+    fn: string,
+    width: Width,
+    target: { readonly cpu: Version; readonly order: ByteOrder },
+  ): Op {
+    if (fn === "neg") return negRows[width];
+    const row = UNARY[fn as UnaryOp];
+    if (row.version > target.cpu && fn.startsWith("bswap")) {
+      const other = target.order === "little" ? "be" : "le";
+      return swapRows[`${other}${row.bits}`];
+    }
+    return swapRows[fn];
+  },
+  movsx(width: Width, sign: 0 | 8 | 16 | 32): Op {
+    return findOp({ kind: "mov", form: "reg", width, sign });
+  },
+  load(size: number, sign: number): Op {
+    return loadRows.get(key(size, sign))!;
+  },
+  store(size: number, form: Form): Op {
+    return storeRows.get(key(size, form === "reg" ? 1 : 0))!;
+  },
+  atomic(fn: AtomicOp, size: number): Op {
+    return atomicRows.get(`${fn} ${size}`)!;
+  },
+  packet(fn: string, size: number): Op {
+    return findOp({ kind: "packet", fn, size: size as Size });
+  },
+  call(fn: "helper" | "local" | "kfunc"): Op {
+    return callRows[fn];
+  },
+};
