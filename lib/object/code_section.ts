@@ -42,6 +42,8 @@ export interface RawCode {
   readonly lines: readonly LineRecord[];
   /** Named functions by slot. */
   readonly symbols: ReadonlyMap<number, FunctionSymbol>;
+  /** Names of slots, for functions that start where no symbol says so. */
+  readonly labels: ReadonlyMap<number, string>;
 }
 
 /**
@@ -221,6 +223,7 @@ export function readCodeSections(object: ElfObject): RawCode[] {
       core: first ? readCore(object, name) : new Map(),
       lines: first ? readLines(object, name) : [],
       symbols: readFunctionSymbols(object, name, symbols.get(index) ?? []),
+      labels: new Map(),
     });
   }
   return sections;

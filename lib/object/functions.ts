@@ -129,8 +129,8 @@ function pieces(cut: Cut, functionAt: Int32Array, count: number): Piece[] {
 
 function nameOf(piece: Piece): string {
   const { code } = piece.cut;
-  const symbol = code.symbols.get(piece.slot);
-  if (symbol !== undefined) return symbol.name;
+  const name = code.symbols.get(piece.slot)?.name ?? code.labels.get(piece.slot);
+  if (name !== undefined) return name;
   if (code.elfIndex < 0 && piece.slot === 0) return "main";
   return `${code.elfIndex < 0 ? "main" : code.name}+0x${(piece.slot * 8).toString(16)}`;
 }
@@ -199,7 +199,7 @@ export function cutFunctions(
     const section = pieces(cut, at, all.length);
     if (section.length > 0) entangle(section);
     for (const piece of section) all.push(piece);
-    const { symbols: _, ...code } = cut.code;
+    const { symbols: _, labels: __, ...code } = cut.code;
     targets.push(new Map());
     done.push({ ...code, targets: targets[targets.length - 1] });
   }

@@ -6,6 +6,7 @@
 
 import type { ByteOrder } from "../bytes.ts";
 import { EpassError, ParseError, UnsupportedError } from "../errors.ts";
+import { assemble } from "../isa/assemble.ts";
 import { decode } from "../isa/codec.ts";
 import { type Instruction, slotTable } from "../isa/instruction.ts";
 import { type FunctionSymbol, type RawCode, readCodeSections } from "./code_section.ts";
@@ -71,6 +72,7 @@ function streamProgram(
   bytes: Uint8Array,
   insns: readonly Instruction[],
   symbols: ReadonlyMap<number, FunctionSymbol> = new Map(),
+  labels: ReadonlyMap<number, string> = new Map(),
 ): Program {
   const code: RawCode = {
     name: "",
@@ -81,9 +83,26 @@ function streamProgram(
     core: new Map(),
     lines: [],
     symbols,
+    labels,
   };
   const { sections, functions } = cutFunctions(insns.length === 0 ? [] : [code], null);
   return { format, order, bytes, elf: null, sections, functions };
+}
+
+/** Assembly text: a stream with functions at its sections and global names, and with labels to name others. */
+function assembledProgram(bytes: Uint8Array, text: string): Program {
+  const { insns, labels, globals, sections } = assemble(text);
+  const names = new Map<number, string>();
+  for (const [name, slot] of labels) if (!names.has(slot)) names.set(slot, name);
+  const symbols = new Map<number, FunctionSymbol>();
+  for (const { name, slot } of sections) {
+    symbols.set(slot, { name: names.get(slot) ?? name, global: false, params: -1 });
+  }
+  for (const name of globals) {
+    const slot = labels.get(name);
+    if (slot !== undefined) symbols.set(slot, { name, global: true, params: -1 });
+  }
+  return streamProgram("asm", "little", bytes, insns, symbols, names);
 }
 
 function needText(bytes: Uint8Array, format: Format): string {
@@ -116,7 +135,7 @@ function load(bytes: Uint8Array, format: Format): Program {
     case "raw":
       return streamProgram(format, "little", bytes, decode(bytes, "little"));
     case "asm":
-      throw new UnsupportedError("cannot read input as asm: there is no assembler");
+      return assembledProgram(bytes, needText(bytes, format));
     case "epir":
       throw new UnsupportedError("cannot read input as epir: it is SSA, not bytecode");
   }

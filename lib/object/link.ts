@@ -1,0 +1,88 @@
+/**
+ * One function with all that it calls, as a stream that needs no relocation: the way a loader lays out a program.
+ *
+ * @module
+ */
+
+import { UnsupportedError } from "../errors.ts";
+import { Instruction, slotsOf } from "../isa/instruction.ts";
+import type { Op } from "../isa/ops.ts";
+import { findOp } from "../isa/ops.ts";
+import type { Program, ProgramFunction } from "./program.ts";
+
+const CALL_LOCAL = findOp({ kind: "call", fn: "local" });
+const LDDW_FUNC = findOp({ kind: "lddw", fn: "func" });
+
+/** A stream of instructions made of several functions. */
+export interface Linked {
+  /** The instructions. */
+  readonly insns: Instruction[];
+  /** Its functions, by the slot where each starts. */
+  readonly starts: ReadonlyMap<number, ProgramFunction>;
+  /** Names of relocations that the stream cannot express, each once. */
+  readonly unresolved: string[];
+}
+
+/** The functions reachable by calls and addresses, the first one first, each once. */
+function reachable(program: Program, first: ProgramFunction): ProgramFunction[] {
+  const found = [first];
+  const seen = new Set([first.index]);
+  for (let i = 0; i < found.length; i++) {
+    const { section, first: from, last } = found[i];
+    if (found[i].entangled !== "") {
+      throw new UnsupportedError(
+        `cannot link ${first.name}: ${found[i].name} is not separate: ${found[i].entangled}`,
+        { function: found[i].name },
+      );
+    }
+    for (let insn = from; insn < last; insn++) {
+      const target = section.targets.get(section.slots[insn]);
+      if (target?.kind !== "function" || seen.has(target.index)) continue;
+      seen.add(target.index);
+      found.push(program.functions[target.index]);
+    }
+  }
+  return found;
+}
+
+const retarget = (insn: Instruction, op: Op, imm: number): Instruction =>
+  new Instruction(op, insn.dst, 0, 0, imm, 0);
+
+/**
+ * Links a function with all functions that it needs.
+ *
+ * @param program The program.
+ * @param first The function to start with.
+ * @returns The stream.
+ * @throws {UnsupportedError} If one of them shares code with its neighbours.
+ */
+export function linkFunction(program: Program, first: ProgramFunction): Linked {
+  const functions = reachable(program, first);
+  const startOf = new Map<number, number>();
+  const starts = new Map<number, ProgramFunction>();
+  let size = 0;
+  for (const fn of functions) {
+    startOf.set(fn.index, size);
+    starts.set(size, fn);
+    size += fn.section.slots[fn.last] - fn.section.slots[fn.first];
+  }
+  const insns: Instruction[] = [];
+  const unresolved = new Set<string>();
+  let slot = 0;
+  for (const { section, first: from, last } of functions) {
+    for (let i = from; i < last; i++) {
+      const insn = section.insns[i];
+      const target = section.targets.get(section.slots[i]);
+      if (target?.kind === "function") {
+        const distance = startOf.get(target.index)! - slot - 1;
+        insns.push(retarget(insn, insn.op.kind === "call" ? CALL_LOCAL : LDDW_FUNC, distance));
+      } else {
+        const relocation = section.relocations.get(section.slots[i]);
+        if (relocation !== undefined) unresolved.add(relocation.name);
+        insns.push(insn);
+      }
+      slot += slotsOf(insn);
+    }
+  }
+  return { insns, starts, unresolved: [...unresolved] };
+}
