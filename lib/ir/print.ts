@@ -6,6 +6,7 @@
 
 import type { ByteOrder } from "../bytes.ts";
 import { encode } from "../isa/codec.ts";
+import { helperById } from "../isa/helpers.ts";
 import type { CodeRelocation, CoreRecord } from "../object/program.ts";
 import {
   type Block,
@@ -135,7 +136,7 @@ class FunctionPrinter {
     const list = `(${this.#list(args)})`;
     switch (callee.kind) {
       case "helper":
-        return `call ${callee.id}${list}`;
+        return `call ${helperById(callee.id)?.name ?? callee.id}${list}`;
       case "local":
         return `call ${this.#reference(callee.target, callee.name)}${list}${
           callee.relocation === null ? "" : ` ${relocation(callee.relocation)}`

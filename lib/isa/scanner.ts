@@ -1,5 +1,5 @@
 /**
- * Reads the tokens of one line of assembly text.
+ * Reads the tokens of one line of assembly or `.epir` text.
  *
  * @module
  */
@@ -31,10 +31,15 @@ export class Scanner {
   /** Offset of the next character in the line. */
   position = 0;
   readonly #input: string | undefined;
+  readonly #action: string;
 
-  /** @param input Name of the input, for errors. */
-  constructor(input: string | undefined) {
+  /**
+   * @param input Name of the input, for errors.
+   * @param action What is being done, for errors.
+   */
+  constructor(input: string | undefined, action = "assemble") {
     this.#input = input;
+    this.#action = action;
   }
 
   /**
@@ -229,7 +234,7 @@ export class Scanner {
    */
   error(state: string): ParseError {
     const column = this.position + 1;
-    return new ParseError(`cannot assemble line ${this.lineNumber}: ${state}`, {
+    return new ParseError(`cannot ${this.#action} line ${this.lineNumber}: ${state}`, {
       input: this.#input,
       line: this.lineNumber,
       column,

@@ -1,0 +1,328 @@
+/**
+ * Parses the body of a function of `.epir` text; see `parse.ts`.
+ *
+ * @module
+ */
+
+import { COND, type Cond, LDDW_KINDS, type LddwKind, type Width } from "../isa/ops.ts";
+import { connect } from "./cfg.ts";
+import { checkFunction } from "./check.ts";
+import type { EpirScanner } from "./epir_scanner.ts";
+import { Block, IrFunction, Terminator, Value } from "./function.ts";
+import { parseOperation } from "./parse_operation.ts";
+
+const VALUE = /v([0-9]{1,15})(?![\w.$])/y;
+const BLOCK = /b([0-9]{1,15})(?![\w.$])/y;
+const REGISTER = /r(10|[0-9])(?![\w.$])/y;
+/** Comments and strings, to be passed over, or the number of a value or block. */
+const NUMBERS = /[;#].*|\/\/.*|"(?:[^"\\]|\\.)*"|\b([vb])([0-9]{1,15})\b/g;
+
+/**
+ * Ids for the numbers of a text. A number is its own id unless one is absurdly great for the length of the text; then
+ * ids are dealt out in the order in which the parser meets the numbers.
+ */
+class Numbering {
+  /** How many ids there may be: a bound for tables. */
+  readonly count: number;
+  readonly #dense: Map<number, number> | null;
+
+  constructor(greatest: number, mentions: number) {
+    const sparse = greatest >= 1024 + 16 * mentions;
+    this.count = sparse ? mentions : greatest + 1;
+    this.#dense = sparse ? new Map() : null;
+  }
+
+  id(number: number): number {
+    if (this.#dense === null) return number;
+    let id = this.#dense.get(number);
+    if (id === undefined) this.#dense.set(number, id = this.#dense.size);
+    return id;
+  }
+}
+
+/** The numbers of values and blocks that lines mention. */
+function numberings(
+  lines: readonly string[],
+  first: number,
+  end: number,
+): { values: Numbering; blocks: Numbering } {
+  const greatest = { v: -1, b: -1 };
+  const mentions = { v: 0, b: 0 };
+  for (let at = first; at < end; at++) {
+    for (const [, letter, digits] of lines[at].matchAll(NUMBERS)) {
+      if (letter !== "v" && letter !== "b") continue;
+      greatest[letter] = Math.max(greatest[letter], Number(digits));
+      mentions[letter]++;
+    }
+  }
+  return {
+    values: new Numbering(greatest.v, mentions.v),
+    blocks: new Numbering(greatest.b, mentions.b),
+  };
+}
+
+/** Where a thing that must be defined was first met. */
+interface Mention {
+  readonly line: number;
+  readonly position: number;
+  defined: boolean;
+}
+
+class BodyParser {
+  readonly #scanner: EpirScanner;
+  readonly #fn: IrFunction;
+  readonly #valueIds: Numbering;
+  readonly #blockIds: Numbering;
+  readonly #values: (Value | undefined)[] = [];
+  readonly #blocks: (Block | undefined)[] = [];
+  readonly #valueMentions: Mention[] = [];
+  readonly #blockMentions: Mention[] = [];
+  #block: Block | null = null;
+
+  constructor(scanner: EpirScanner, name: string, values: Numbering, blocks: Numbering) {
+    this.#scanner = scanner;
+    this.#fn = new IrFunction(name);
+    this.#fn.valueCount = values.count;
+    this.#fn.blockCount = blocks.count;
+    this.#valueIds = values;
+    this.#blockIds = blocks;
+  }
+
+  parse(lines: readonly string[], first: number, end: number): IrFunction {
+    const scanner = this.#scanner;
+    for (let at = first; at < end; at++) {
+      scanner.enter(lines[at], at + 1);
+      if (!scanner.atEnd()) this.#line();
+    }
+    this.#demandDefined(lines, this.#valueMentions, "value");
+    this.#demandDefined(lines, this.#blockMentions, "block");
+    return this.#fn;
+  }
+
+  #demandDefined(lines: readonly string[], mentions: readonly Mention[], what: string): void {
+    for (const mention of mentions) {
+      if (mention === undefined || mention.defined) continue;
+      const scanner = this.#scanner;
+      scanner.enter(lines[mention.line - 1], mention.line);
+      scanner.position = mention.position;
+      throw scanner.error(`the ${what} is not defined`);
+    }
+  }
+
+  #line(): void {
+    const scanner = this.#scanner;
+    const label = scanner.match(BLOCK);
+    if (label !== null) {
+      this.#label(this.#blockOf(label));
+    } else {
+      const named = scanner.match(VALUE);
+      if (named !== null) this.#instruction(this.#definition(named, true));
+      else if (!this.#terminator()) this.#instruction(null);
+    }
+    scanner.end();
+  }
+
+  #mention(): Mention {
+    const { lineNumber, position } = this.#scanner;
+    return { line: lineNumber, position, defined: false };
+  }
+
+  #valueOf(match: RegExpExecArray): Value {
+    const id = this.#valueIds.id(Number(match[1]));
+    let value = this.#values[id];
+    if (value === undefined) {
+      value = new Value(id, "copy", []);
+      this.#values[id] = value;
+      this.#valueMentions[id] = this.#mention();
+    }
+    return value;
+  }
+
+  #blockOf(match: RegExpExecArray): Block {
+    const id = this.#blockIds.id(Number(match[1]));
+    let block = this.#blocks[id];
+    if (block === undefined) {
+      block = new Block(id);
+      this.#blocks[id] = block;
+      this.#blockMentions[id] = this.#mention();
+    }
+    return block;
+  }
+
+  #define(mention: Mention, what: string): void {
+    if (mention.defined) throw this.#scanner.error(`the ${what} is defined twice`);
+    mention.defined = true;
+  }
+
+  /** A value where it is defined, with its register and, if asked for, the `=` after it. */
+  #definition(match: RegExpExecArray, assigned: boolean): Value {
+    const scanner = this.#scanner;
+    const value = this.#valueOf(match);
+    this.#define(this.#valueMentions[value.id], "value");
+    if (scanner.tryText(":")) {
+      const register = scanner.match(REGISTER);
+      if (register === null) throw scanner.expected("a register");
+      value.hint = Number(register[1]);
+    }
+    if (assigned) scanner.expect("=");
+    return value;
+  }
+
+  #label(block: Block): void {
+    const scanner = this.#scanner;
+    this.#define(this.#blockMentions[block.id], "block");
+    this.#fn.blocks.push(block);
+    this.#block = block;
+    if (scanner.tryText("(")) {
+      do {
+        const match = scanner.match(VALUE);
+        if (match === null) throw scanner.expected("a parameter");
+        const param = this.#definition(match, false);
+        param.op = "param";
+        param.block = block;
+        param.pc = scanner.sourcePc();
+        block.params.push(param);
+      } while (scanner.tryText(","));
+      scanner.expect(")");
+    }
+    scanner.expect(":");
+  }
+
+  /** The block that lines belong to, which must not have ended. */
+  #open(): Block {
+    if (this.#block === null) throw this.#scanner.error("there is no block before it");
+    if (this.#block.term !== null) throw this.#scanner.error("the block has ended before it");
+    return this.#block;
+  }
+
+  /** The rest of an instruction, given its name if it has one. */
+  #instruction(named: Value | null): void {
+    const scanner = this.#scanner;
+    const value = named ?? this.#fn.newValue("copy");
+    parseOperation(scanner, value, this.#operand);
+    if (value.op !== "core") {
+      value.block = this.#open();
+      value.block.insns.push(value);
+      value.core = scanner.tryCoreRecord();
+    } else if (this.#block !== null || named === null) {
+      throw scanner.error("a CO-RE constant must have a name and come before the first block");
+    }
+    value.pc = scanner.sourcePc();
+  }
+
+  /** A terminator; false if something else comes next. */
+  #terminator(): boolean {
+    const scanner = this.#scanner;
+    const at = scanner.position;
+    const [op, ...selectors] = scanner.tryWord().split(".");
+    switch (op) {
+      case "jump":
+      case "may_goto":
+      case "return":
+      case "gotox":
+      case "branch":
+        break;
+      default:
+        scanner.position = at;
+        return false;
+    }
+    const term = new Terminator(op);
+    if (op === "branch") {
+      const [width, fn] = selectors;
+      if (selectors.length !== 2 || !Object.hasOwn(COND, fn) || width !== "32" && width !== "64") {
+        throw scanner.error("a branch has a width and a condition");
+      }
+      term.fn = fn as Cond;
+      term.width = Number(width) as Width;
+    } else if (selectors.length > 0) throw scanner.error(`${op} has no selectors`);
+    this.#open().term = term;
+    const separate = (i: number) => i > 0 && scanner.expect(",");
+    const operands = op === "branch" ? 2 : op === "gotox" || op === "return" ? 1 : 0;
+    for (let i = 0; i < operands; i++) {
+      separate(i);
+      term.args.push(this.#operand());
+    }
+    if (op !== "return") this.#edges(op === "gotox" || op === "branch");
+    term.pc = scanner.sourcePc();
+    return true;
+  }
+
+  /** The targets of a terminator, after a comma if operands came before. */
+  #edges(afterOperands: boolean): void {
+    const scanner = this.#scanner;
+    if (afterOperands) scanner.expect(",");
+    do {
+      const target = scanner.match(BLOCK);
+      if (target === null) throw scanner.expected("a block");
+      const edge = connect(this.#block!, this.#blockOf(target));
+      if (!scanner.tryText("(")) continue;
+      do edge.args.push(this.#operand()); while (scanner.tryText(","));
+      scanner.expect(")");
+    } while (scanner.tryText(","));
+  }
+
+  /** An operand: a value or a leaf. */
+  readonly #operand = (): Value => {
+    const scanner = this.#scanner;
+    const match = scanner.match(VALUE);
+    if (match !== null) return this.#valueOf(match);
+    if (scanner.seesNumber()) return this.#fn.constant(scanner.word64());
+    const at = scanner.position;
+    const word = scanner.tryWord();
+    if (word === "fp") return this.#fn.frame;
+    if (word === "undef") return this.#fn.undef;
+    if (LDDW_KINDS.includes(word as LddwKind)) return this.#symbol(word);
+    scanner.position = at;
+    throw scanner.expected("an operand");
+  };
+
+  /** What follows the kind of a symbol. */
+  #symbol(kind: string): Value {
+    const scanner = this.#scanner;
+    scanner.expect("(");
+    let imm = 0;
+    let high = 0;
+    let more = true;
+    if (scanner.seesNumber()) {
+      imm = scanner.word32();
+      more = scanner.tryText(",");
+      if (more && scanner.seesNumber()) {
+        high = scanner.word32();
+        more = scanner.tryText(",");
+      }
+    }
+    const target = more ? scanner.tryReference() : null;
+    if (target !== null) more = scanner.tryText(",");
+    const relocation = more ? scanner.tryRelocation() : null;
+    scanner.expect(")");
+    return this.#fn.symbol({ kind, imm, high, relocation, target: target?.index ?? -1 });
+  }
+}
+
+/**
+ * Parses the body of a function.
+ *
+ * @param scanner The scanner of the text, at the line that opens the function.
+ * @param name Name of the function.
+ * @param lines The lines of the text.
+ * @param first Index of the first line of the body.
+ * @param end Index after its last line.
+ * @returns The function, which passes the checker.
+ * @throws {ParseError} If the text is malformed or the function violates an invariant.
+ */
+export function parseBody(
+  scanner: EpirScanner,
+  name: string,
+  lines: readonly string[],
+  first: number,
+  end: number,
+): IrFunction {
+  const { values, blocks } = numberings(lines, first, end);
+  const fn = new BodyParser(scanner, name, values, blocks).parse(lines, first, end);
+  const violations = checkFunction(fn);
+  if (violations.length > 0) {
+    scanner.enter(lines[first - 1], first);
+    throw scanner.error(violations[0]);
+  }
+  return fn;
+}
