@@ -7,6 +7,7 @@
 
 import { UnsupportedError } from "../errors.ts";
 import { jumpTarget } from "../isa/instruction.ts";
+import { OPS } from "../isa/ops.ts";
 import type { ProgramFunction } from "../object/program.ts";
 import { writesFrame } from "./registers.ts";
 
@@ -47,11 +48,25 @@ export function liftError(fn: ProgramFunction, pc: number, state: string): Unsup
   );
 }
 
-/** How instructions end a block. */
-const FALLS = 0, JUMPS = 1, BRANCHES = 2, LEAVES = 3;
+/** How an instruction continues: with the next one, elsewhere, either way, not at all, or at an unknown place. */
+const FALLS = 0, JUMPS = 1, BRANCHES = 2, LEAVES = 3, UNKNOWN = 4;
 
-/** Marks of an instruction. */
-const REACHED = 1, LEADER = 2;
+const EXITS = Uint8Array.from(OPS, ({ kind }) => {
+  switch (kind) {
+    case "goto":
+      return JUMPS;
+    case "branch":
+    case "may_goto":
+      return BRANCHES;
+    case "exit":
+      return LEAVES;
+    default:
+      return kind === "gotox" ? UNKNOWN : FALLS;
+  }
+});
+
+/** Marks of a reached instruction: bit 0, bit 1 if it starts a block, then how it continues. */
+const REACHED = 1, LEADER = 2, EXIT_SHIFT = 2;
 
 /** Follows the flow of one function from its first instruction. */
 class Discovery {
@@ -91,46 +106,31 @@ class Discovery {
     return target;
   }
 
-  /** How the instruction at an index continues. */
-  exitOf(index: number): number {
+  /** How the instruction at an index continues, if it can be lifted. */
+  #exitOf(index: number): number {
     const { fn } = this;
-    const insn = fn.section.insns[fn.first + index];
-    switch (insn.op.kind) {
-      case "goto":
-        return JUMPS;
-      case "branch":
-      case "may_goto":
-        return BRANCHES;
-      case "exit":
-        return LEAVES;
-      case "gotox":
-        throw liftError(fn, fn.section.slots[fn.first + index], "jump through an unknown table");
-      case "invalid":
-        throw liftError(
-          fn,
-          fn.section.slots[fn.first + index],
-          `undefined encoding of opcode 0x${insn.op.code.toString(16).padStart(2, "0")}`,
-        );
-      default:
-        if (writesFrame(insn)) {
-          throw liftError(fn, fn.section.slots[fn.first + index], "write to r10");
-        }
-        return FALLS;
-    }
+    const insn = fn.section.insns[fn.first + index], { id, code } = insn.op;
+    let why = "";
+    if (id < 0) why = `undefined encoding of opcode 0x${code.toString(16).padStart(2, "0")}`;
+    else if (EXITS[id] === UNKNOWN) why = "jump through an unknown table";
+    else if (writesFrame(insn)) why = "write to r10";
+    if (why !== "") throw liftError(fn, fn.section.slots[fn.first + index], why);
+    return EXITS[id];
   }
 
   #lead(index: number): void {
-    if ((this.marks[index] & LEADER) !== 0) return;
-    this.marks[index] |= LEADER;
-    if ((this.marks[index] & REACHED) === 0) this.#work.push(index);
+    const mark = this.marks[index];
+    if ((mark & LEADER) !== 0) return;
+    this.marks[index] = mark | LEADER;
+    if ((mark & REACHED) === 0) this.#work.push(index);
   }
 
   /** Marks instructions from a leader to the end of straight-line code. */
   #follow(leader: number): void {
     const { marks, fn } = this;
     for (let i = leader; (marks[i] & REACHED) === 0; i++) {
-      marks[i] |= REACHED;
-      const exit = this.exitOf(i);
+      const exit = this.#exitOf(i);
+      marks[i] |= REACHED | exit << EXIT_SHIFT;
       if (exit === LEAVES) return;
       if (exit !== FALLS) this.#lead(this.targetOf(i));
       if (exit === JUMPS) return;
@@ -142,24 +142,23 @@ class Discovery {
   }
 }
 
-/** The blocks without predecessors and order. */
+/** The blocks, with successors only. */
 function cutBlocks(discovery: Discovery): Pick<Flow, "count" | "first" | "end" | "taken" | "next"> {
   const { marks, fn } = discovery;
-  const blockAt = new Int32Array(marks.length).fill(-1);
+  const blockAt = new Int32Array(marks.length);
   let count = 0;
   for (let i = 0; i < marks.length; i++) if ((marks[i] & LEADER) !== 0) blockAt[i] = count++;
   const first = new Int32Array(count), end = new Int32Array(count);
   const taken = new Int32Array(count).fill(-1), next = new Int32Array(count).fill(-1);
   for (let i = 0; i < marks.length; i++) {
+    if ((marks[i] & LEADER) === 0) continue;
     const block = blockAt[i];
-    if (block < 0) continue;
-    let last = i, exit = discovery.exitOf(i);
-    while (exit === FALLS && blockAt[last + 1] < 0) exit = discovery.exitOf(++last);
     first[block] = fn.first + i;
-    end[block] = fn.first + last + 1;
-    if (exit === JUMPS || exit === BRANCHES) taken[block] = blockAt[discovery.targetOf(last)];
-    if (exit === FALLS || exit === BRANCHES) next[block] = blockAt[last + 1];
-    i = last;
+    while (marks[i] >> EXIT_SHIFT === FALLS && (marks[i + 1] & LEADER) === 0) i++;
+    end[block] = fn.first + i + 1;
+    const exit = marks[i] >> EXIT_SHIFT;
+    if (exit === JUMPS || exit === BRANCHES) taken[block] = blockAt[discovery.targetOf(i)];
+    if (exit === FALLS || exit === BRANCHES) next[block] = blockAt[i + 1];
   }
   return { count, first, end, taken, next };
 }

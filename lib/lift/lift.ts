@@ -9,6 +9,7 @@
  */
 
 import { type Block, IrFunction, type Value } from "../ir/function.ts";
+import { removeTrivialParams } from "../ir/trivial_params.ts";
 import type { Cond } from "../isa/ops.ts";
 import type { Program, ProgramFunction } from "../object/program.ts";
 import type { LiftContext } from "./calls.ts";
@@ -74,6 +75,7 @@ class Lifter {
       );
     }
     for (let block = 0; block < count; block++) this.#passArguments(block);
+    removeTrivialParams(this.#fn);
     return this.#fn;
   }
 
