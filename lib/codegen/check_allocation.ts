@@ -1,0 +1,199 @@
+/**
+ * An independent check of a register allocation: a symbolic walk over the allocated code that knows nothing of how it
+ * was made. Each location holds a set of virtual registers; at a join it holds what it holds on every way in. Each
+ * operand must then be found where the code reads it. (The idea is that of regalloc2's checker.)
+ *
+ * @module
+ */
+
+import {
+  type AllocatedBlock,
+  type AllocatedFunction,
+  type Step,
+  useRegister,
+} from "./allocation.ts";
+import type { MachineBlock, MachineEdge, MachineFunction, MachineInsn } from "./machine.ts";
+import { SLOT } from "./parallel_moves.ts";
+
+/** Virtual registers by location; a location that is absent holds nothing known. */
+type State = Map<number, readonly number[]>;
+
+class Checker {
+  readonly #fn: MachineFunction;
+  readonly #byId = new Map<number, AllocatedBlock>();
+  readonly #states = new Map<number, State>();
+  readonly #errors: string[] = [];
+  readonly #allocated: AllocatedFunction;
+
+  constructor(fn: MachineFunction, allocated: AllocatedFunction) {
+    this.#fn = fn;
+    this.#allocated = allocated;
+    for (const block of allocated.blocks) this.#byId.set(block.id, block);
+  }
+
+  run(): string[] {
+    const entry: State = new Map();
+    this.#fn.blocks[0].params.forEach((param, i) => entry.set(this.#fn.entryRegisters[i], [param]));
+    this.#fn.homes.forEach((home, vreg) => {
+      if (home >= 0) entry.set(home, [vreg]);
+    });
+    this.#states.set(0, entry);
+    // To a fixpoint first, silently; the states only shrink.
+    const work = [0];
+    while (work.length > 0) {
+      const id = work.pop()!;
+      const block = this.#byId.get(id)!;
+      const state = new Map(this.#states.get(id)!);
+      this.#block(block, state, false);
+      for (let i = 0; i < block.succs.length; i++) {
+        if (this.#merge(block.succs[i], this.#along(block, i, state))) work.push(block.succs[i]);
+      }
+    }
+    for (const block of this.#allocated.blocks) {
+      const state = this.#states.get(block.id);
+      if (state !== undefined) this.#block(block, new Map(state), true);
+    }
+    return this.#errors;
+  }
+
+  /** Shrinks the state of a block by a way in; whether it changed. */
+  #merge(id: number, incoming: State): boolean {
+    const known = this.#states.get(id);
+    if (known === undefined) {
+      this.#states.set(id, incoming);
+      return true;
+    }
+    let changed = false;
+    for (const [location, held] of known) {
+      const other = incoming.get(location) ?? [];
+      const both = held.filter((vreg) => other.includes(vreg));
+      if (both.length === held.length) continue;
+      changed = true;
+      if (both.length === 0) known.delete(location);
+      else known.set(location, both);
+    }
+    return changed;
+  }
+
+  /** The machine edge behind the exit of an allocated block, if parameters are passed on it. */
+  #edge(block: AllocatedBlock, exit: number): MachineEdge | null {
+    if (block.source < 0) return null;
+    return this.#fn.blocks[block.source].succs[exit];
+  }
+
+  /** The state behind an exit: where an argument is, its parameter is too, and the parameter's old value nowhere. */
+  #along(block: AllocatedBlock, exit: number, state: State): State {
+    const edge = this.#edge(block, exit);
+    const result: State = new Map(state);
+    if (edge === null || edge.args.length === 0) return result;
+    const { params } = edge.to as MachineBlock;
+    for (const [location, held] of state) {
+      const kept = held.filter((vreg) => !params.includes(vreg));
+      const more = params.filter((_, i) => held.includes(edge.args[i]));
+      result.set(location, [...kept, ...more]);
+    }
+    this.#passRecomputed(edge, params, result);
+    return result;
+  }
+
+  /** Parameters whose argument is undefined are wherever they are looked for. */
+  #passRecomputed(edge: MachineEdge, params: readonly number[], state: State): void {
+    const undefinedParams = params.filter((_, i) => this.#fn.remat[edge.args[i]]?.length === 0);
+    if (undefinedParams.length === 0) return;
+    for (let location = 0; location < SLOT + this.#allocated.slotCount; location++) {
+      state.set(location, [...(state.get(location) ?? []), ...undefinedParams]);
+    }
+  }
+
+  #block(block: AllocatedBlock, state: State, report: boolean): void {
+    for (const step of block.steps) this.#step(block, step, state, report);
+    this.#step(block, block.term, state, report);
+  }
+
+  #step(block: AllocatedBlock, step: Step, state: State, report: boolean): void {
+    switch (step.kind) {
+      case "insn":
+        return this.#insn(block, step.insn!, step, state, report);
+      case "move":
+        return this.#copy(state, step.dst, step.src);
+      case "store":
+        return this.#copy(state, SLOT + step.dst, step.src);
+      case "load":
+        return this.#copy(state, step.dst, SLOT + step.src);
+      case "remat":
+        // What a recomputed value is passed on as, it is too.
+        state.set(step.dst, [step.vreg, ...this.#aliases(block, step.vreg)]);
+        return;
+    }
+  }
+
+  /** Parameters that a recomputed argument becomes, when the recomputation follows the edge's renaming. */
+  #aliases(block: AllocatedBlock, vreg: number): number[] {
+    const target = block.source < 0 ? block.succs[0] : block.id;
+    const machine = this.#fn.blocks[target];
+    if (machine === undefined) return [];
+    const aliases: number[] = [];
+    for (const edge of machine.preds) {
+      edge.args.forEach((arg, i) => {
+        if (arg === vreg) aliases.push(machine.params[i]);
+      });
+    }
+    return aliases;
+  }
+
+  #copy(state: State, dst: number, src: number): void {
+    const held = state.get(src);
+    if (held === undefined) state.delete(dst);
+    else state.set(dst, held);
+  }
+
+  #insn(
+    block: AllocatedBlock,
+    insn: MachineInsn,
+    step: Step,
+    state: State,
+    report: boolean,
+  ): void {
+    const { uses, fixed, tied, def } = insn;
+    if (report) {
+      for (let k = 0; k < uses.length; k++) {
+        const register = useRegister(step.src, k);
+        const found = state.get(register)?.includes(uses[k]) ?? false;
+        if (!found) {
+          this.#errors.push(
+            `block ${block.id}: register ${register} does not hold value ${uses[k]}`,
+          );
+        }
+        if (fixed !== null && fixed[k] >= 0 && fixed[k] !== register) {
+          this.#errors.push(`block ${block.id}: value ${uses[k]} must be in register ${fixed[k]}`);
+        }
+      }
+      if (tied >= 0 && useRegister(step.src, tied) !== step.dst) {
+        this.#errors.push(`block ${block.id}: value ${def} must overwrite value ${uses[tied]}`);
+      }
+      if (insn.defFixed >= 0 && def >= 0 && step.dst !== insn.defFixed) {
+        this.#errors.push(`block ${block.id}: value ${def} must be in register ${insn.defFixed}`);
+      }
+    }
+    const moved = insn.move ? state.get(useRegister(step.src, 0)) ?? [] : [];
+    for (let r = 0; r < SLOT; r++) if ((insn.clobbers >>> r & 1) !== 0) state.delete(r);
+    if (def >= 0) {
+      // A value has one definition: whatever held it before is of an earlier round of a loop.
+      for (const [location, held] of state) {
+        if (held.includes(def)) state.set(location, held.filter((vreg) => vreg !== def));
+      }
+      state.set(step.dst, [def, ...moved.filter((vreg) => vreg !== def)]);
+    }
+  }
+}
+
+/**
+ * Checks an allocation.
+ *
+ * @param fn The function in machine form.
+ * @param allocated Its allocation.
+ * @returns What is wrong, empty if nothing is.
+ */
+export function checkAllocation(fn: MachineFunction, allocated: AllocatedFunction): string[] {
+  return new Checker(fn, allocated).run();
+}

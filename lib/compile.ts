@@ -1,0 +1,196 @@
+/**
+ * The whole way in one place: a program is lifted function by function, and each function goes through the target back
+ * into the program it came from. What cannot be lifted or emitted is carried verbatim, with the reason.
+ *
+ * @module
+ */
+
+import { EpassError } from "./errors.ts";
+import { assertValid } from "./ir/check.ts";
+import { IrFunction } from "./ir/function.ts";
+import type { IrModule, ModuleFunction } from "./ir/module.ts";
+import type { Version } from "./isa/ops.ts";
+import { liftContext } from "./lift/context.ts";
+import { liftFunction } from "./lift/lift.ts";
+import { composeProgram } from "./object/compose.ts";
+import type { Format, FunctionCode, Program, ProgramFunction } from "./object/program.ts";
+import { rewriteProgram } from "./object/rewrite.ts";
+import { compileToBpf } from "./targets/bpf/target.ts";
+
+/** How to compile. */
+export interface CompileOptions {
+  /** Optimisation level; 0 rewrites without changing what the program does step by step. */
+  readonly level?: 0;
+  /** Newest ISA version that the output may use; by default the newest that the input uses. */
+  readonly cpu?: Version;
+  /** Registers that the allocator may choose, a mask of r0 to r9; all by default. */
+  readonly registers?: number;
+  /** Whether to validate intermediate results. */
+  readonly check?: boolean;
+  /** Format of the output; that of the input by default. */
+  readonly to?: Format;
+}
+
+/** What became of a function. */
+export interface FunctionReport {
+  /** Its name. */
+  readonly name: string;
+  /** Its section; empty for raw inputs. */
+  readonly section: string;
+  /** Size of the input in slots. */
+  readonly insnsBefore: number;
+  /** Size of the output in slots. */
+  readonly insnsAfter: number;
+  /** Whether it went through SSA; otherwise it is carried verbatim. */
+  readonly lifted: boolean;
+  /** Why not, if not. */
+  readonly reason?: string;
+}
+
+/** A compiled program. */
+export interface Compiled {
+  /** The output. */
+  readonly bytes: Uint8Array;
+  /** What became of each function. */
+  readonly functions: readonly FunctionReport[];
+  /** What a user should know about the output. */
+  readonly notes: readonly string[];
+}
+
+/**
+ * The newest ISA version that a program uses.
+ *
+ * @param program The program.
+ * @returns The version, 1 for an empty program.
+ */
+export function cpuOf(program: Program): Version {
+  let cpu: Version = 1;
+  for (const { insns } of program.sections) {
+    for (const { op } of insns) if (op.version > cpu) cpu = op.version;
+  }
+  return cpu;
+}
+
+/** Slots of a function in the input. */
+function sizeOf(fn: ProgramFunction): number {
+  return fn.section.slots[fn.last] - fn.section.slots[fn.first];
+}
+
+/** Slots of new code. */
+function codeSize(code: FunctionCode): number {
+  let slots = 0;
+  for (const { op } of code.insns) slots += op.kind === "lddw" ? 2 : 1;
+  return slots;
+}
+
+/** The instructions of a function as they are, with what is attached to them. */
+function verbatimCode(fn: ProgramFunction): FunctionCode {
+  const { section, first, last } = fn;
+  const relocations = new Map();
+  const core = new Map();
+  const targets = new Map<number, number>();
+  for (let i = first; i < last; i++) {
+    const slot = section.slots[i];
+    const relocation = section.relocations.get(slot);
+    const record = section.core.get(slot);
+    const target = section.targets.get(slot);
+    if (relocation !== undefined) relocations.set(i - first, relocation);
+    if (record !== undefined) core.set(i - first, record);
+    if (target?.kind === "function") targets.set(i - first, target.index);
+  }
+  return {
+    insns: section.insns.slice(first, last),
+    origins: section.slots.slice(first, last),
+    relocations,
+    core,
+    targets,
+  };
+}
+
+/**
+ * Lifts all functions of a program.
+ *
+ * @param program The program.
+ * @returns The module; functions that cannot be lifted keep their bytecode.
+ */
+export function liftProgram(program: Program): IrModule {
+  const context = liftContext(program);
+  const functions = program.functions.map((fn): ModuleFunction => {
+    const { name, global, subprogram, params } = fn;
+    const about = { name, section: fn.section.name, global, subprogram, params };
+    try {
+      return { ...about, body: liftFunction(program, fn.index, context) };
+    } catch (error) {
+      if (!(error instanceof EpassError)) throw error;
+      return { ...about, body: { reason: error.message, code: verbatimCode(fn) } };
+    }
+  });
+  return { order: program.order, functions };
+}
+
+/**
+ * Compiles a program: every function that can be lifted is emitted anew, in place.
+ *
+ * @param program The program.
+ * @param options How to compile.
+ * @returns The output with a report for each function.
+ * @throws {EpassError} If the output format cannot hold the program.
+ * @example
+ * ```ts
+ * import { assemble, compileProgram, encode, loadProgram } from "@epass/epass";
+ *
+ * const { insns } = assemble("r0 = 0x1\nexit\n");
+ * const { bytes, functions } = compileProgram(loadProgram(encode(insns)));
+ * console.log(bytes.length, functions[0].lifted);
+ * ```
+ */
+export function compileProgram(program: Program, options: CompileOptions = {}): Compiled {
+  const { registers, check } = options;
+  const cpu = options.cpu ?? cpuOf(program);
+  const target = {
+    cpu,
+    order: program.order,
+    ...(registers === undefined ? {} : { registers }),
+    ...(check === undefined ? {} : { check }),
+  };
+  const context = liftContext(program);
+  const changes = new Map<number, FunctionCode>();
+  const functions = program.functions.map((fn): FunctionReport => {
+    const about = { name: fn.name, section: fn.section.name, insnsBefore: sizeOf(fn) };
+    try {
+      const lifted = liftFunction(program, fn.index, context);
+      if (check === true) assertValid(lifted);
+      const code = compileToBpf(lifted, target);
+      changes.set(fn.index, code);
+      return { ...about, insnsAfter: codeSize(code), lifted: true };
+    } catch (error) {
+      if (!(error instanceof EpassError)) throw error;
+      return { ...about, insnsAfter: about.insnsBefore, lifted: false, reason: error.message };
+    }
+  });
+  const to = options.to ?? program.format;
+  const { bytes, notes } = rewriteProgram(program, changes, { to });
+  return { bytes, functions, notes };
+}
+
+/**
+ * Compiles a module, such as that of an `.epir` text, to a program.
+ *
+ * @param module The module; it need not have come from an input.
+ * @param options How to compile; the newest ISA version is v4 by default.
+ * @returns The program, to be run or written in another format.
+ * @throws {EpassError} If a function cannot be emitted.
+ */
+export function compileModule(module: IrModule, options: CompileOptions = {}): Program {
+  const target = {
+    cpu: options.cpu ?? 4,
+    order: module.order,
+    ...(options.registers === undefined ? {} : { registers: options.registers }),
+    ...(options.check === undefined ? {} : { check: options.check }),
+  } as const;
+  const functions = module.functions.map(({ name, section, global, subprogram, params, body }) => {
+    const code = body instanceof IrFunction ? compileToBpf(body, target) : body.code;
+    return { name, section, global, subprogram, params, code };
+  });
+  return composeProgram(functions, module.order);
+}

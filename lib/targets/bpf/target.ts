@@ -1,0 +1,86 @@
+/**
+ * The eBPF target: SSA to bytecode.
+ *
+ * @module
+ */
+
+import { allocateRegisters } from "../../codegen/allocate.ts";
+import type { AllocatedFunction } from "../../codegen/allocation.ts";
+import { checkAllocation } from "../../codegen/check_allocation.ts";
+import { type MachineFunction, MachineInsn } from "../../codegen/machine.ts";
+import type { ByteOrder } from "../../bytes.ts";
+import { InvariantError, UnsupportedError } from "../../errors.ts";
+import { Dominators } from "../../ir/dominators.ts";
+import type { IrFunction } from "../../ir/function.ts";
+import { Loops } from "../../ir/loops.ts";
+import type { Version } from "../../isa/ops.ts";
+import type { FunctionCode } from "../../object/program.ts";
+import { BPF, type BpfCode, type BpfInsn, bpfRegisters } from "./code.ts";
+import { emitBpf } from "./emit.ts";
+import { FRAME_SIZE, frameExtent } from "./frame.ts";
+import { lowerToBpf } from "./lower.ts";
+
+/** How to generate code. */
+export interface BpfTargetOptions {
+  /** Newest ISA version that may be used. */
+  readonly cpu: Version;
+  /** Byte order of the program. */
+  readonly order: ByteOrder;
+  /** Registers that the allocator may choose, a mask of r0 to r9; all by default. At least three. */
+  readonly registers?: number;
+  /** Whether to validate the register allocation; for tests, and when in doubt. */
+  readonly check?: boolean;
+}
+
+const JUMP: BpfCode = {
+  op: BPF.goto,
+  off: 0,
+  imm: 0,
+  high: 0,
+  pc: -1,
+  relocation: null,
+  core: null,
+  target: -1,
+};
+const makeJump = (): BpfInsn => new MachineInsn(JUMP, -1, []);
+
+/** Loop depth by block id. */
+function loopDepths(fn: IrFunction): Int32Array {
+  const depths = new Int32Array(fn.blockCount);
+  if (fn.blocks.length === 1) return depths;
+  const loops = new Loops(fn, new Dominators(fn));
+  for (const block of fn.blocks) depths[block.id] = loops.depth(block);
+  return depths;
+}
+
+function validate(
+  machine: MachineFunction<BpfCode>,
+  allocated: AllocatedFunction<BpfCode>,
+): void {
+  const errors = checkAllocation(machine, allocated);
+  if (errors.length > 0) {
+    throw new InvariantError(`wrong register allocation in ${machine.name}: ${errors[0]}`);
+  }
+}
+
+/**
+ * Compiles a function to eBPF bytecode.
+ *
+ * @param fn A valid function.
+ * @param options How to generate code.
+ * @returns The code, to be put into a section.
+ * @throws {UnsupportedError} If it needs more stack than a frame has, or instructions that the ISA version lacks.
+ */
+export function compileToBpf(fn: IrFunction, options: BpfTargetOptions): FunctionCode {
+  const machine = lowerToBpf(fn, options, loopDepths(fn));
+  const allocated = allocateRegisters(machine, bpfRegisters(options.registers), makeJump);
+  if (options.check === true) validate(machine, allocated);
+  const own = allocated.slotCount === 0 ? 0 : frameExtent(fn);
+  if (own + allocated.slotCount * 8 > FRAME_SIZE) {
+    throw new UnsupportedError(
+      `cannot allocate registers: ${allocated.slotCount} spill slots do not fit beside the ${own} bytes of stack in use`,
+      { function: fn.name },
+    );
+  }
+  return emitBpf(machine, allocated, own, options.cpu);
+}
