@@ -1,0 +1,143 @@
+/**
+ * What every subcommand is given and what several of them share: input, format and function flags.
+ *
+ * @module
+ */
+
+import type {
+  ApplicationContext,
+  TypedFlagParameter,
+  TypedPositionalParameters,
+} from "@stricli/core";
+import { compileModule } from "../compile.ts";
+import { EpassError } from "../errors.ts";
+import { parseModule } from "../ir/parse.ts";
+import { guessFormat, loadProgram } from "../object/load.ts";
+import type { Format, Program } from "../object/program.ts";
+import type { Host } from "./host.ts";
+
+/** The context of a subcommand. */
+export interface CliContext extends ApplicationContext {
+  /** Files and standard streams. */
+  readonly host: Host;
+}
+
+/** The formats by name. */
+export const FORMATS: readonly Format[] = ["elf", "dump", "raw", "hex", "asm", "epir"];
+
+/** The flag `--from`. */
+export const fromFlag: TypedFlagParameter<Format | undefined, CliContext> = {
+  kind: "enum",
+  values: FORMATS,
+  optional: true,
+  brief: "Format of the input (by default guessed from its content)",
+};
+
+/** The flag `--to`. */
+export const toFlag: TypedFlagParameter<Format | undefined, CliContext> = {
+  kind: "enum",
+  values: FORMATS,
+  optional: true,
+  brief: "Format of the output (by default that of the input)",
+};
+
+/** The flag `--output`, `-o`. */
+export const outputFlag: TypedFlagParameter<string, CliContext> = {
+  kind: "parsed",
+  parse: String,
+  default: "-",
+  placeholder: "OUT",
+  brief: "File to write, - for standard output",
+};
+
+/** The flag `--prog`. */
+export const progFlag: TypedFlagParameter<string | undefined, CliContext> = {
+  kind: "parsed",
+  parse: String,
+  optional: true,
+  placeholder: "NAME",
+  brief: "Only this function",
+};
+
+/** The flag `--json`. */
+export const jsonFlag: TypedFlagParameter<boolean, CliContext> = {
+  kind: "boolean",
+  default: false,
+  withNegated: false,
+  brief: "Print JSON on standard output",
+};
+
+/** The only positional argument of most subcommands. */
+export const inputArgument: TypedPositionalParameters<[string], CliContext> = {
+  kind: "tuple",
+  parameters: [{ parse: String, placeholder: "IN", brief: "Input file, - for standard input" }],
+};
+
+/**
+ * Reads a program.
+ *
+ * @param host Where to read.
+ * @param input Name of the file, or `-`.
+ * @param from Its format, if it is not to be guessed.
+ * @returns The program.
+ * @throws {EpassError} If it cannot be read or is malformed.
+ */
+export async function readProgram(
+  host: Host,
+  input: string,
+  from: Format | undefined,
+): Promise<Program> {
+  const bytes = await host.read(input);
+  const format = from ?? guessFormat(bytes);
+  if (format !== "epir") return loadProgram(bytes, { input, from: format });
+  const text = new TextDecoder().decode(bytes);
+  return naming(input, () => compileModule(parseModule(text)));
+}
+
+/**
+ * Runs a step of a subcommand so that what it throws names the input.
+ *
+ * @param input Name of the input.
+ * @param step The step.
+ * @returns What it returns.
+ * @throws {EpassError} What it throws, with the input in its place.
+ */
+export function naming<T>(input: string, step: () => T): T {
+  try {
+    return step();
+  } catch (error) {
+    if (!(error instanceof EpassError) || error.place.input !== undefined) throw error;
+    throw new EpassError(error.message, { ...error.place, input });
+  }
+}
+
+/**
+ * @param value Any value without cycles.
+ * @returns It as JSON, with a line feed.
+ */
+export function jsonText(value: unknown): string {
+  return JSON.stringify(value, null, 2) + "\n";
+}
+
+/**
+ * @param text Any text.
+ * @returns It as UTF-8.
+ */
+export function utf8(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}
+
+/**
+ * Tells what an output could not hold.
+ *
+ * @param host Where to tell it.
+ * @param input Name of the input.
+ * @param notes One line each.
+ */
+export async function reportNotes(
+  host: Host,
+  input: string,
+  notes: readonly string[],
+): Promise<void> {
+  for (const note of notes) await host.warn(`epass: ${input}: note: ${note}\n`);
+}

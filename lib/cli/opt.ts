@@ -1,0 +1,188 @@
+/**
+ * `epass opt`: inputs rewritten.
+ *
+ * @module
+ */
+
+import { buildCommand, type Command } from "@stricli/core";
+import { type CompileOptions, compileProgram, type FunctionReport } from "../compile.ts";
+import type { Version } from "../isa/ops.ts";
+import type { Format } from "../object/program.ts";
+import {
+  type CliContext,
+  fromFlag,
+  jsonFlag,
+  jsonText,
+  naming,
+  readProgram,
+  reportNotes,
+  toFlag,
+  utf8,
+} from "./context.ts";
+import { EXIT, exitStatus, failureText, UsageError } from "./failure.ts";
+import type { Host } from "./host.ts";
+
+interface Flags {
+  readonly output?: string;
+  readonly outDir?: string;
+  readonly optimize: "0";
+  readonly from?: Format;
+  readonly to?: Format;
+  readonly cpu?: "v1" | "v2" | "v3" | "v4";
+  readonly check: boolean;
+  readonly json: boolean;
+}
+
+/** An input and where its rewrite goes. */
+interface Job {
+  readonly input: string;
+  readonly output: string;
+}
+
+/** What `--json` tells about a file. */
+interface FileReport extends Job {
+  readonly functions: readonly FunctionReport[];
+}
+
+const baseName = (path: string): string => path.replace(/^.*[/\\]/, "");
+
+/** Where each input goes. */
+function planJobs(inputs: readonly string[], flags: Flags): Job[] {
+  const { output, outDir } = flags;
+  if ((output === undefined) === (outDir === undefined)) {
+    throw new UsageError("expected either -o OUT or --out-dir DIR");
+  }
+  if (output !== undefined) {
+    if (inputs.length > 1) {
+      throw new UsageError(`cannot write ${inputs.length} inputs to ${output}: use --out-dir DIR`);
+    }
+    if (output === "-" && flags.json) {
+      throw new UsageError("cannot write both -o - and --json to standard output");
+    }
+    return [{ input: inputs[0], output }];
+  }
+  const folder = outDir!.replace(/(?<=.)\/+$/, "");
+  const inputOf = new Map<string, string>();
+  return inputs.map((input) => {
+    if (input === "-") throw new UsageError("cannot name the output of standard input: use -o OUT");
+    const name = baseName(input);
+    const other = inputOf.get(name);
+    if (other !== undefined) {
+      throw new UsageError(`cannot write ${other} and ${input} to one folder: both are ${name}`);
+    }
+    inputOf.set(name, input);
+    return { input, output: folder === "/" ? `/${name}` : `${folder}/${name}` };
+  });
+}
+
+function compileOptions(flags: Flags): CompileOptions {
+  return {
+    level: 0,
+    check: flags.check,
+    ...(flags.cpu === undefined ? {} : { cpu: Number(flags.cpu.slice(1)) as Version }),
+    ...(flags.to === undefined ? {} : { to: flags.to }),
+  };
+}
+
+async function rewrite(host: Host, job: Job, flags: Flags): Promise<FileReport> {
+  const program = await readProgram(host, job.input, flags.from);
+  const compiled = naming(job.input, () => compileProgram(program, compileOptions(flags)));
+  await host.write(job.output, compiled.bytes);
+  await reportNotes(host, job.input, compiled.notes);
+  return { ...job, functions: compiled.functions };
+}
+
+const sum = (numbers: readonly number[]): number => numbers.reduce((total, n) => total + n, 0);
+
+/** A line for each function that was carried verbatim, and one for the file. */
+function summaryText({ input, output, functions }: FileReport): string {
+  const kept = functions.filter((fn) => !fn.lifted);
+  const before = sum(functions.map((fn) => fn.insnsBefore));
+  const after = sum(functions.map((fn) => fn.insnsAfter));
+  const change = before === 0 ? "" : ` (${((after / before - 1) * 100).toFixed(2)} %)`;
+  const lines = kept.map((fn) => `  ${fn.name} (${fn.section}) carried verbatim: ${fn.reason}`);
+  lines.unshift(
+    `${input} -> ${output}: ${
+      functions.length - kept.length
+    } of ${functions.length} functions lifted, ` +
+      `${before} -> ${after} instructions${change}`,
+  );
+  return lines.join("\n") + "\n";
+}
+
+async function opt(this: CliContext, flags: Flags, ...inputs: string[]): Promise<void> {
+  const { host } = this;
+  const reports: FileReport[] = [];
+  let status: number = EXIT.done;
+  for (const job of planJobs(inputs, flags)) {
+    try {
+      const report = await rewrite(host, job, flags);
+      reports.push(report);
+      if (!flags.json) await host.warn(summaryText(report));
+    } catch (error) {
+      // The other inputs are still worth their rewrite.
+      await host.warn(`${failureText(error)}\n`);
+      status = Math.max(status, exitStatus(error));
+    }
+  }
+  if (flags.json) await host.write("-", utf8(jsonText({ files: reports })));
+  this.process.exitCode = status;
+}
+
+/** The subcommand. */
+export const optCommand: Command<CliContext> = buildCommand({
+  func: opt,
+  parameters: {
+    flags: {
+      output: {
+        kind: "parsed",
+        parse: String,
+        optional: true,
+        placeholder: "OUT",
+        brief: "File to write, - for standard output",
+      },
+      outDir: {
+        kind: "parsed",
+        parse: String,
+        optional: true,
+        placeholder: "DIR",
+        brief: "Folder to write, with the names of the inputs",
+      },
+      optimize: {
+        kind: "enum",
+        values: ["0"],
+        default: "0",
+        brief: "Level, also written -O0: the identity rewrite",
+      },
+      from: fromFlag,
+      to: toFlag,
+      cpu: {
+        kind: "enum",
+        values: ["v1", "v2", "v3", "v4"],
+        optional: true,
+        brief: "Newest ISA version to use (by default what the input uses)",
+      },
+      check: {
+        kind: "boolean",
+        default: false,
+        withNegated: false,
+        brief: "Check the SSA form and the register allocation of every function",
+      },
+      json: jsonFlag,
+    },
+    aliases: { o: "output" },
+    positional: {
+      kind: "array",
+      minimum: 1,
+      parameter: { parse: String, placeholder: "IN", brief: "Input files, - for standard input" },
+    },
+  },
+  docs: {
+    brief: "Rewrite",
+    fullDescription:
+      'Lifts every function to SSA, lowers it and puts it back; all else in an object stays as it is. A function that cannot be lifted is carried verbatim, with the reason. --json prints {"files":[{"input","output","functions":[{"name","section","insnsBefore","insnsAfter","lifted","reason"?}]}]}.',
+    customUsage: [
+      "IN... (-o OUT | --out-dir DIR) [-O0] [--from F] [--to F] [--cpu V] [--check] [--json]",
+    ],
+  },
+});

@@ -1,0 +1,122 @@
+/**
+ * `epass run`: a program in the virtual machine.
+ *
+ * @module
+ */
+
+import { buildCommand, type Command } from "@stricli/core";
+import { EpassError } from "../errors.ts";
+import type { Format } from "../object/program.ts";
+import { findFunction } from "../object/select.ts";
+import { DEFAULT_LIMIT, type RunResult, Vm } from "../vm/vm.ts";
+import {
+  type CliContext,
+  fromFlag,
+  inputArgument,
+  jsonFlag,
+  jsonText,
+  naming,
+  progFlag,
+  readProgram,
+  utf8,
+} from "./context.ts";
+import { UsageError } from "./failure.ts";
+import type { Host } from "./host.ts";
+
+interface Flags {
+  readonly prog?: string;
+  readonly from?: Format;
+  readonly ctx?: string;
+  readonly engine: "interpreter";
+  readonly limit: number;
+  readonly json: boolean;
+}
+
+/** The bytes of `--ctx`: a file, or `hex:` and digits. */
+async function contextBytes(host: Host, ctx: string): Promise<Uint8Array> {
+  if (!ctx.startsWith("hex:")) return await host.read(ctx);
+  const digits = ctx.slice(4).replace(/\s+/g, "");
+  if (!/^(?:[0-9a-fA-F]{2})*$/.test(digits)) {
+    throw new UsageError(`cannot read --ctx ${ctx}: expected pairs of hexadecimal digits`);
+  }
+  return Uint8Array.from(digits.match(/../g) ?? [], (pair) => parseInt(pair, 16));
+}
+
+const hex = (value: bigint): string => `0x${value.toString(16)}`;
+
+/** What `--json` prints. */
+function resultJson({ returnValue, instructionCount, fault }: RunResult): string {
+  return jsonText({
+    returnValue: hex(returnValue),
+    instructionCount,
+    fault: fault === null ? null : { kind: fault.kind, pc: fault.pc, message: fault.message },
+  });
+}
+
+async function run(this: CliContext, flags: Flags, input: string): Promise<void> {
+  const program = await readProgram(this.host, input, flags.from);
+  const context = flags.ctx === undefined ? undefined : await contextBytes(this.host, flags.ctx);
+  const result = naming(input, () => {
+    const entry = flags.prog === undefined ? undefined : findFunction(program, flags.prog).index;
+    const vm = Vm.load(program, { engine: flags.engine });
+    return vm.run({ function: entry, context, limit: flags.limit });
+  });
+  const { returnValue, instructionCount, fault } = result;
+  if (flags.json) {
+    await this.host.write("-", utf8(resultJson(result)));
+  } else if (fault === null) {
+    await this.host.write(
+      "-",
+      utf8(`${hex(returnValue)} after ${instructionCount} instructions\n`),
+    );
+  }
+  if (fault !== null) {
+    const { section, pc } = fault;
+    throw new EpassError(fault.message, { input, section, pc, function: fault.function });
+  }
+}
+
+/** Parses `--limit`. */
+function parseLimit(text: string): number {
+  const limit = Number(text.replaceAll("_", ""));
+  if (!Number.isSafeInteger(limit) || limit < 0) throw new Error("expected a whole number");
+  return limit;
+}
+
+/** The subcommand. */
+export const runCommand: Command<CliContext> = buildCommand({
+  func: run,
+  parameters: {
+    flags: {
+      prog: progFlag,
+      from: fromFlag,
+      ctx: {
+        kind: "parsed",
+        parse: String,
+        optional: true,
+        placeholder: "FILE|hex:BYTES",
+        brief: "Bytes of the context: r1 is their address, r2 their number",
+      },
+      engine: {
+        kind: "enum",
+        values: ["interpreter"],
+        default: "interpreter",
+        brief: "What runs the program",
+      },
+      limit: {
+        kind: "parsed",
+        parse: parseLimit,
+        default: String(DEFAULT_LIMIT),
+        placeholder: "N",
+        brief: "Most instructions to run",
+      },
+      json: jsonFlag,
+    },
+    positional: inputArgument,
+  },
+  docs: {
+    brief: "Run in the virtual machine",
+    fullDescription:
+      'Runs a program and prints r0. A fault (an access out of bounds, the limit, an unknown helper) is told on standard error, with status 1. --json prints {"returnValue","instructionCount","fault"} either way.',
+  },
+});
