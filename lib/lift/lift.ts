@@ -47,16 +47,18 @@ class Lifter {
   readonly #translator: Translator;
   /** The block made for each block of the flow. */
   readonly #blocks: Block[] = [];
-  /** The value of each register in each block, at its end once it is built: r0 to r9 in a row. */
-  readonly #values: Value[];
+  /** The values of r0 to r9 at the end of each block that is built. */
+  readonly #registers: Value[][];
+  /** Some block is entered by an edge that goes back. */
+  #loops = false;
 
   constructor(source: ProgramFunction, flow: Flow, live: Int32Array, context: LiftContext) {
     this.#source = source;
     this.#flow = flow;
     this.#live = live;
     this.#fn = new IrFunction(source.name);
-    this.#values = new Array<Value>(flow.count * REGISTERS).fill(this.#fn.undef);
-    this.#translator = new Translator(context, source, this.#fn, this.#values);
+    this.#registers = new Array(flow.count);
+    this.#translator = new Translator(context, source, this.#fn);
   }
 
   run(): IrFunction {
@@ -65,8 +67,7 @@ class Lifter {
     const entry = predStart[1] > 0 ? this.#fn.newBlock() : null;
     for (let block = 0; block < count; block++) this.#blocks.push(this.#fn.newBlock());
     const initial = this.#parameters(entry ?? this.#blocks[0]);
-    if (entry === null) { for (let r = 0; r < REGISTERS; r++) this.#values[r] = initial[r]; }
-    for (let i = 0; i < count; i++) this.#build(order[i]);
+    for (let i = 0; i < count; i++) this.#build(order[i], initial);
     if (entry !== null) {
       this.#translator.builder.pc = -1;
       this.#translator.builder.atEnd(entry).jump(
@@ -75,7 +76,8 @@ class Lifter {
       );
     }
     for (let block = 0; block < count; block++) this.#passArguments(block);
-    removeTrivialParams(this.#fn);
+    // Without a loop every parameter stands for different values.
+    if (this.#loops) removeTrivialParams(this.#fn);
     return this.#fn;
   }
 
@@ -96,40 +98,48 @@ class Lifter {
     return param;
   }
 
-  /** Sets the registers at the start of a block from its predecessors, which are built unless the edge goes back. */
-  #merge(block: number): void {
+  /**
+   * The values of registers at the start of a block, from its predecessors; these are built unless the edge goes back.
+   * Registers that are not live have any value.
+   */
+  #merge(block: number, initial: readonly Value[]): Value[] {
     const { predStart, preds, rank } = this.#flow;
     const start = predStart[block], end = predStart[block + 1];
-    const values = this.#values, row = block * REGISTERS;
-    const live = this.#live[block] | this.#live[block] >>> 16;
+    if (start === end) return initial.slice();
     let header = false;
     for (let i = start; i < end; i++) header ||= rank[preds[i]] >= rank[block];
+    this.#loops ||= header;
+    const values = (header ? initial : this.#registers[preds[start]]).slice();
+    if (end - start === 1 && !header) return values;
+    const live = this.#live[block] | this.#live[block] >>> 16;
     for (let r = 0; r < REGISTERS; r++) {
       if ((live >>> r & 1) === 0) continue;
-      let value = header ? null : values[preds[start] * REGISTERS + r];
-      for (let i = start + 1; i < end && value !== null; i++) {
-        if (values[preds[i] * REGISTERS + r] !== value) value = null;
+      let same = !header;
+      for (let i = start + 1; i < end && same; i++) {
+        same = this.#registers[preds[i]][r] === values[r];
       }
-      values[row + r] = value ?? this.#parameter(r);
+      if (!same) values[r] = this.#parameter(r);
     }
+    return values;
   }
 
   /** Fills a block. Edges are made without arguments: their targets may not have their parameters yet. */
-  #build(block: number): void {
+  #build(block: number, initial: readonly Value[]): void {
     const translator = this.#translator, { builder } = translator;
     const { first, end, taken, next } = this.#flow;
     const { insns, slots } = this.#source.section;
-    translator.enter(this.#blocks[block], block * REGISTERS);
-    if (this.#flow.predStart[block] < this.#flow.predStart[block + 1]) this.#merge(block);
-    let last = end[block] - 1;
+    builder.atEnd(this.#blocks[block]);
+    const registers = this.#registers[block] = this.#merge(block, initial);
+    translator.enter(this.#blocks[block], registers);
     const falls = taken[block] < 0 && next[block] >= 0;
-    if (falls) last++;
+    const last = falls ? end[block] : end[block] - 1;
     for (let i = first[block]; i < last; i++) translator.translate(insns[i], slots[i]);
-    builder.pc = slots[last];
     if (falls) {
+      builder.pc = -1;
       builder.jump(this.#blocks[next[block]]);
       return;
     }
+    builder.pc = slots[last];
     const insn = insns[last], { op } = insn;
     const to = this.#blocks[taken[block]], otherwise = this.#blocks[next[block]];
     if (op.kind === "goto") builder.jump(to);
@@ -143,9 +153,9 @@ class Lifter {
 
   /** Gives each edge that leaves a block its arguments. */
   #passArguments(block: number): void {
-    const row = block * REGISTERS;
+    const registers = this.#registers[block];
     for (const edge of this.#blocks[block].succs) {
-      for (const param of edge.to.params) edge.args.push(this.#values[row + param.hint]);
+      edge.args = edge.to.params.map((param) => registers[param.hint]);
     }
   }
 }

@@ -28,35 +28,32 @@ export class Translator {
   readonly #attached: Uint8Array;
   readonly #fn: IrFunction;
   readonly #undef: Value;
-  readonly #values: Value[];
-  /** Index of r0 of the current block in the register values. */
-  #row = 0;
+  /** The values of r0 to r9. */
+  #registers: Value[] = [];
 
   /**
    * @param context Facts about the program.
    * @param source The function that is lifted.
    * @param fn The function that is built.
-   * @param values Where the values of registers are kept: {@link REGISTERS} for each block of the source.
    */
-  constructor(context: LiftContext, source: ProgramFunction, fn: IrFunction, values: Value[]) {
+  constructor(context: LiftContext, source: ProgramFunction, fn: IrFunction) {
     this.builder = new Builder(fn);
     this.#context = context;
     this.#source = source;
     this.#attached = context.attached.get(source.section) ?? new Uint8Array(0);
     this.#fn = fn;
     this.#undef = fn.undef;
-    this.#values = values;
   }
 
   /**
    * Chooses the block to append to.
    *
    * @param block The block.
-   * @param row Index of its r0 in the register values.
+   * @param registers The values of r0 to r9 at its start; kept up to date.
    */
-  enter(block: Block, row: number): void {
+  enter(block: Block, registers: Value[]): void {
     this.builder.atEnd(block);
-    this.#row = row;
+    this.#registers = registers;
   }
 
   /**
@@ -66,7 +63,7 @@ export class Translator {
    * @returns The value; `undef` if none was set.
    */
   read(register: number): Value {
-    return register === 10 ? this.#fn.frame : this.#values[this.#row + register];
+    return register === 10 ? this.#fn.frame : this.#registers[register];
   }
 
   /**
@@ -127,7 +124,7 @@ export class Translator {
 
   #write(register: number, value: Value): void {
     value.hint = register;
-    this.#values[this.#row + register] = value;
+    this.#registers[register] = value;
   }
 
   /** The CO-RE record of the instruction; refuses what cannot be carried on a value. */
@@ -225,7 +222,7 @@ export class Translator {
   /** The result is in r0; r1 to r5 are lost. */
   #finishCall(value: Value): void {
     for (let register = 1; register <= 5; register++) {
-      this.#values[this.#row + register] = this.#undef;
+      this.#registers[register] = this.#undef;
     }
     this.#write(0, value);
   }
