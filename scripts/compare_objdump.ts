@@ -87,45 +87,82 @@ function theirLines(path: string): Map<string, string[]> {
   return sections;
 }
 
-let same = 0;
-const counts = new Array<number>(REASONS.length).fill(0);
-const unlisted: string[] = [];
+/** How the disassembly of an object compares. */
+export interface Comparison {
+  /** Lines that are equal. */
+  same: number;
+  /** Lines that differ for each of {@link REASONS}. */
+  readonly explained: number[];
+  /** Every other difference. */
+  readonly unlisted: string[];
+}
 
-function compareSection(name: string, file: ElfFile, section: ElfSection, theirs: string[]): void {
+function compareSection(
+  result: Comparison,
+  name: string,
+  file: ElfFile,
+  section: ElfSection,
+  theirs: readonly string[],
+): void {
   const symbolize = symbolizer(symbolsOf(file, section));
   const whole = section.bytes.subarray(0, section.bytes.length & ~7);
-  let slot = 0, i = 0;
+  const bySlot = new Map(theirs.map((line) => [Number.parseInt(line), line]));
+  let slot = 0;
   for (const insn of decode(whole, file.order)) {
     const text = printInstruction(insn, slot, { objdump: true, symbolize });
     const ours = `${slot}: ${text}`.replace(/\s+/g, " ");
-    const line = theirs[i++] ?? "";
-    if (ours === line) same++;
+    const line = bySlot.get(slot) ?? "";
+    bySlot.delete(slot);
+    if (ours === line) result.same++;
     else {
       const reason = REASONS.findIndex((r) => r.explains(insn, line.replace(/^\d+: /, "")));
-      if (reason >= 0) counts[reason]++;
-      else unlisted.push(`${name} ${section.name}\n  ours    ${ours}\n  objdump ${line}`);
+      if (reason >= 0) result.explained[reason]++;
+      else result.unlisted.push(`${name} ${section.name}\n  ours    ${ours}\n  objdump ${line}`);
     }
     slot += slotsOf(insn);
   }
-  if (i < theirs.length) unlisted.push(`${name} ${section.name}: ${theirs.length - i} lines more`);
+  for (const line of bySlot.values()) result.unlisted.push(`${name} ${section.name}: only ${line}`);
 }
 
-const paths = Deno.args.length > 0
-  ? Deno.args
-  : filesUnder(join(SHARED, "corpus", "objects"), ".o");
-for (const path of paths) {
+/**
+ * Compares our disassembly of an object with objdump's.
+ *
+ * @param path The object.
+ * @param name Its name, for messages.
+ * @returns How they compare.
+ */
+export function compareObject(path: string, name: string): Comparison {
   const file = readElf(new Uint8Array(readFileSync(path)));
   const theirs = theirLines(path);
+  const result = { same: 0, explained: REASONS.map(() => 0), unlisted: [] };
   for (const section of file.sections) {
     if (isCode(section)) {
-      compareSection(sharedName(path), file, section, theirs.get(section.name) ?? []);
+      compareSection(result, name, file, section, theirs.get(section.name) ?? []);
     }
   }
+  return result;
 }
 
-for (const line of unlisted.slice(0, 20)) console.log(line);
-console.log(
-  `${paths.length} objects: ${same} lines equal, ${unlisted.length} unlisted differences`,
-);
-REASONS.forEach(({ why }, i) => console.log(`${counts[i]} deliberate: ${why}`));
-if (unlisted.length > 0) Deno.exit(1);
+/** Compares the given objects, or those of the corpus. */
+function main(): void {
+  const paths = Deno.args.length > 0
+    ? Deno.args
+    : filesUnder(join(SHARED, "corpus", "objects"), ".o");
+  let same = 0;
+  const explained = REASONS.map(() => 0);
+  const unlisted: string[] = [];
+  for (const path of paths) {
+    const result = compareObject(path, sharedName(path));
+    same += result.same;
+    result.explained.forEach((count, i) => explained[i] += count);
+    unlisted.push(...result.unlisted);
+  }
+  for (const line of unlisted.slice(0, 20)) console.log(line);
+  console.log(
+    `${paths.length} objects: ${same} lines equal, ${unlisted.length} unlisted differences`,
+  );
+  REASONS.forEach(({ why }, i) => console.log(`${explained[i]} deliberate: ${why}`));
+  if (unlisted.length > 0) Deno.exit(1);
+}
+
+if (import.meta.main) main();

@@ -91,7 +91,7 @@ export function printInstruction(
 }
 
 /** Words that a bare label must not be, as they mean something where a label may stand. */
-const RESERVED = new Set(["pc", "kfunc", "local", "helper", "runtime", "lock"]);
+const RESERVED = new Set(["pc", "kfunc", "local", "helper", "runtime"]);
 
 /** A label as text: bare if it is an identifier, else quoted. */
 function labelText(name: string): string {

@@ -24,6 +24,8 @@ export class Instruction {
   high: number;
 
   /**
+   * Makes an instruction.
+   *
    * @param op Row of the instruction table.
    * @param dst Destination register.
    * @param src Source register.
@@ -42,6 +44,8 @@ export class Instruction {
 }
 
 /**
+ * The size of an instruction.
+ *
  * @param insn An instruction.
  * @returns How many 8-byte slots it takes: 2 for `lddw`, 1 for all else.
  */
@@ -67,6 +71,8 @@ export function slotTable(insns: readonly Instruction[]): Int32Array<ArrayBuffer
 }
 
 /**
+ * The immediate of an `lddw`.
+ *
  * @param insn An `lddw`.
  * @returns Its 64-bit immediate as an unsigned pattern.
  */

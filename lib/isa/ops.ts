@@ -101,15 +101,19 @@ function signed(value: bigint, width: number): bigint {
   return BigInt.asIntN(width, value);
 }
 
-/** Facts about a binary operation; `eval` takes patterns of the given width and returns any congruent integer. */
-interface AluRow {
+/** Facts about a binary operation. */
+export interface AluRow {
+  /** The operation bits of the opcode. */
   readonly code: number;
   /** Value of the offset field that selects it. */
   readonly off: number;
+  /** The first ISA version that has it. */
   readonly version: Version;
+  /** Whether the operands can be exchanged. */
   readonly commutative: boolean;
   /** The operator of the pseudo-C syntax, without `=`. */
   readonly sign: string;
+  /** Its meaning: takes patterns of the width, returns any integer congruent to the result. */
   readonly eval: (a: bigint, b: bigint, width: Width) => bigint;
 }
 
@@ -145,11 +149,13 @@ function swapped(value: bigint, bits: number): bigint {
 }
 const truncated = (value: bigint, bits: number): bigint => value & ((1n << BigInt(bits)) - 1n);
 
-/** Facts about a unary operation. `bigEndian` is the byte order of the program. */
-interface UnaryRow {
+/** Facts about a unary operation. */
+export interface UnaryRow {
   /** Bits of the result of a byte swap; 0 for negation. */
   readonly bits: 0 | 16 | 32 | 64;
+  /** The first ISA version that has it. */
   readonly version: Version;
+  /** Its meaning; `bigEndian` is the byte order of the program. */
   readonly eval: (a: bigint, bigEndian: boolean) => bigint;
 }
 
@@ -168,8 +174,11 @@ export const UNARY: { readonly [K in UnaryOp]: UnaryRow } = {
   bswap64: { bits: 64, version: 4, eval: (a) => swapped(a, 64) },
 };
 
-interface CondRow {
+/** Facts about a condition. */
+export interface CondRow {
+  /** The operation bits of the opcode. */
   readonly code: number;
+  /** The first ISA version that has it, with 64 bits. */
   readonly version: Version;
   /** The operator of the pseudo-C syntax. */
   readonly sign: string;
@@ -177,6 +186,7 @@ interface CondRow {
   readonly inverse: Cond | null;
   /** The condition with its operands exchanged. */
   readonly swapped: Cond;
+  /** Its meaning: takes patterns of the width. */
   readonly eval: (a: bigint, b: bigint, width: Width) => boolean;
 }
 
@@ -196,11 +206,15 @@ export const COND: { readonly [K in Cond]: CondRow } = {
   sle: { code: 0xd0, version: 2, sign: "s<=", inverse: "sgt", swapped: "sge", eval: (a, b, w) => signed(a, w) <= signed(b, w) },
 };
 
-interface AtomicRow {
+/** Facts about an atomic operation. */
+export interface AtomicRow {
+  /** The immediate that selects it. */
   readonly imm: number;
+  /** The first ISA version that has it. */
   readonly version: Version;
   /** Whether the old value of memory is a result: in src, or in r0 for `cmpxchg`, or in dst for `load_acquire`. */
   readonly fetches: boolean;
+  /** Bytes of memory that it can access. */
   readonly sizes: readonly Size[];
   /** The new memory from the old, the source operand and the expected value (`cmpxchg`). */
   readonly eval: (old: bigint, source: bigint, expected: bigint) => bigint;

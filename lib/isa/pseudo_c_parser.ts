@@ -9,6 +9,7 @@ import {
   ALU,
   COND,
   findOp,
+  LDDW_KINDS,
   lookUpOp,
   type Op,
   type OpKey,
@@ -254,6 +255,15 @@ function parseAssignment(s: StatementScanner, dst: number, width: Width): Instru
   return parseFunction(s, dst, width);
 }
 
+/** Parses what follows `ld_pseudo`, which `llvm-objdump` prints: `r1, 0x1, 0x5` is `r1 = map_fd 0x5 ll`. */
+function parseLdPseudo(s: StatementScanner): Instruction {
+  const dst = s.register(64);
+  s.expect(",");
+  const fn = LDDW_KINDS[s.integer(0, LDDW_KINDS.length - 1)];
+  s.expect(",");
+  return new Instruction(findOp({ kind: "lddw", fn }), dst, 0, 0, s.word32());
+}
+
 function parseKeyword(s: StatementScanner): Instruction {
   s.skipSpace();
   const at = s.position;
@@ -276,6 +286,8 @@ function parseKeyword(s: StatementScanner): Instruction {
       return new Instruction(EXIT);
     case "lock":
       return parseLock(s);
+    case "ld_pseudo":
+      return parseLdPseudo(s);
     case "store_release":
       return parseStoreRelease(s);
   }

@@ -44,7 +44,9 @@ function printAtomic(insn: Instruction): string {
   if (op.fn.startsWith("fetch_")) {
     return `${names[src]} = atomic_${op.fn}((${type} *)(${address(dst, off)}), ${names[src]})`;
   }
-  return `lock *(${type} *)(${address(dst, off)}) ${ALU[op.fn as AluOp].sign}= ${R[src]}`;
+  // LLVM names the source of a 32-bit addition, which is older than its 32-bit registers, by 64 bits.
+  const source = op.fn === "add" ? R[src] : names[src];
+  return `lock *(${type} *)(${address(dst, off)}) ${ALU[op.fn as AluOp].sign}= ${source}`;
 }
 
 function printCall(insn: Instruction, reference: string): string {
@@ -119,7 +121,7 @@ export function printObjdump(insn: Instruction, reference: string): string {
     case "call":
       return `call ${hex(imm)}`;
     case "lddw":
-      if (op.fn !== "imm64") return `ld_pseudo\t${R[dst]}, ${hex(op.src)}, ${hex(imm)}`;
+      if (op.fn !== "imm64") return `ld_pseudo\t${R[dst]}, ${hex(op.src)}, ${hex(imm >>> 0)}`;
       break;
     case "packet":
       if (op.fn === "ind") return `r0 = *(u${op.size * 8} *)skb[${R[src]}]`;

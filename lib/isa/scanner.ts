@@ -34,6 +34,8 @@ export class Scanner {
   readonly #action: string;
 
   /**
+   * Makes a scanner without a line; see `enter`.
+   *
    * @param input Name of the input, for errors.
    * @param action What is being done, for errors.
    */
@@ -69,7 +71,11 @@ export class Scanner {
     this.position = at;
   }
 
-  /** @returns Whether nothing is left on the line but white space and a comment. */
+  /**
+   * Looks for the end of the line.
+   *
+   * @returns Whether nothing is left on the line but white space and a comment.
+   */
   atEnd(): boolean {
     this.skipSpace();
     return this.position >= this.line.length;
@@ -112,7 +118,11 @@ export class Scanner {
     if (!this.tryText(text)) throw this.expected(`"${text}"`);
   }
 
-  /** @returns The next word (an identifier, perhaps with dots), or an empty string. */
+  /**
+   * Reads a word.
+   *
+   * @returns The next word (an identifier, perhaps with dots), or an empty string.
+   */
   tryWord(): string {
     return this.match(WORD)?.[0] ?? "";
   }
@@ -130,7 +140,11 @@ export class Scanner {
     return false;
   }
 
-  /** @returns The next register, with or without `%`, or null. */
+  /**
+   * Reads a register if one comes next.
+   *
+   * @returns The next register, with or without `%`, or null.
+   */
   tryRegister(): RegisterToken | null {
     const found = this.match(REGISTER);
     return found === null ? null : { index: Number(found[2]), width: found[1] === "w" ? 32 : 64 };
@@ -154,7 +168,11 @@ export class Scanner {
     throw this.expected(`${which} register`);
   }
 
-  /** @returns Whether a number comes next. */
+  /**
+   * Looks for a number.
+   *
+   * @returns Whether a number comes next.
+   */
   seesNumber(): boolean {
     const at = this.position;
     const found = this.match(NUMBER) !== null;
@@ -184,22 +202,38 @@ export class Scanner {
     return value;
   }
 
-  /** @returns A 16-bit signed number. */
+  /**
+   * Reads a 16-bit signed number.
+   *
+   * @returns The number.
+   */
   signed16(): number {
     return this.integer(-0x8000, 0x7fff);
   }
 
-  /** @returns A 32-bit signed number. */
+  /**
+   * Reads a 32-bit signed number.
+   *
+   * @returns The number.
+   */
   signed32(): number {
     return this.integer(-0x8000_0000, 0x7fff_ffff);
   }
 
-  /** @returns A 32-bit number, signed or unsigned, as a signed one. */
+  /**
+   * Reads a 32-bit number, signed or unsigned.
+   *
+   * @returns The number as a signed one.
+   */
   word32(): number {
     return this.integer(-0x8000_0000, 0xffff_ffff) | 0;
   }
 
-  /** @returns A 64-bit number, signed or unsigned, as an unsigned pattern. */
+  /**
+   * Reads a 64-bit number, signed or unsigned.
+   *
+   * @returns The number as an unsigned pattern.
+   */
   word64(): bigint {
     this.skipSpace();
     const at = this.position;
@@ -213,7 +247,11 @@ export class Scanner {
     throw this.error(`${shortened(found[0])} does not fit 64 bits`);
   }
 
-  /** @returns The next name, a word or a quoted string, or null. */
+  /**
+   * Reads a name.
+   *
+   * @returns The next name, a word or a quoted string, or null.
+   */
   tryName(): string | null {
     const at = this.position;
     const quoted = this.match(STRING);

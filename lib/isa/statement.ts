@@ -35,6 +35,7 @@ export class StatementScanner extends Scanner {
   /** The label that the statement refers to, or null for none. */
   reference: Reference | null = null;
 
+  /** Moves to the start of another line, and forgets the reference. */
   override enter(line: string, lineNumber: number): void {
     super.enter(line, lineNumber);
     this.reference = null;
@@ -93,8 +94,8 @@ export class StatementScanner extends Scanner {
   }
 
   /**
-   * Reads what a `call` calls, where that is not a register: a helper by id or name, `kfunc ID, BTF`, or a function by
-   * label. A label is taken for the name of a helper only if the text does not define it; see `assemble`.
+   * Reads what a `call` calls, where that is not a register: a helper by id, `kfunc ID, BTF`, or a name: of a label, or
+   * of a helper if the text does not define such a label.
    *
    * @returns The instruction; of kind `local` for a name.
    * @throws {ParseError} If it is none of these.

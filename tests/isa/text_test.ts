@@ -94,6 +94,7 @@ Deno.test("what people write", () => {
   same("r0 = 0xffffffff", "pseudo-c", "r0 = -0x1");
   same("r0 = 0xffffffffffffffff ll", "pseudo-c", "r0 = -0x1 ll");
   same("goto +3 <main+0x20>", "pseudo-c", "goto +0x3");
+  same("ld_pseudo r1, 0x1, 0x5", "pseudo-c", "r1 = map_fd 0x5 ll");
   same("a: b: exit", "pseudo-c", "exit");
   same("r1 = 1\ncall bpf_map_lookup_elem", "pseudo-c", "r1 = 0x1", "call 0x1");
   same("call ktime_get_ns", "pseudo-c", "call 0x5");
