@@ -1,0 +1,51 @@
+/**
+ * epass: a compiler toolkit for eBPF. It reads objects and bytecode, lifts them to SSA, puts them back so that any
+ * loader takes them, and runs them in a virtual machine. Bytes in, bytes out: nothing here uses files, the network or
+ * anything of the host, so it runs in a browser too.
+ *
+ * ```ts
+ * import { assemble, compileProgram, encode, loadProgram, Vm } from "@epass/epass";
+ *
+ * const { insns } = assemble("r0 = 6\nr0 *= 7\nexit\n");
+ * const program = loadProgram(encode(insns), { from: "raw" });
+ *
+ * const { bytes } = compileProgram(program);
+ * const { returnValue } = Vm.load(loadProgram(bytes, { from: "raw" })).run();
+ * console.assert(returnValue === 42n);
+ * ```
+ *
+ * @module
+ */
+
+export * from "./lib/bytes.ts";
+export * from "./lib/errors.ts";
+
+export * from "./lib/isa/assemble.ts";
+export * from "./lib/isa/codec.ts";
+export * from "./lib/isa/disassemble.ts";
+export * from "./lib/isa/helpers.ts";
+export * from "./lib/isa/instruction.ts";
+export * from "./lib/isa/ops.ts";
+
+export * from "./lib/object/listing.ts";
+export * from "./lib/object/load.ts";
+export * from "./lib/object/program.ts";
+export * from "./lib/object/rewrite.ts";
+export * from "./lib/object/select.ts";
+export * from "./lib/object/write.ts";
+
+export * from "./lib/ir/builder.ts";
+export * from "./lib/ir/cfg.ts";
+export * from "./lib/ir/check.ts";
+export * from "./lib/ir/dominators.ts";
+export * from "./lib/ir/function.ts";
+export * from "./lib/ir/loops.ts";
+export * from "./lib/ir/module.ts";
+export * from "./lib/ir/parse.ts";
+export * from "./lib/ir/print.ts";
+
+export * from "./lib/vm/fault.ts";
+export * from "./lib/vm/memory.ts";
+export * from "./lib/vm/vm.ts";
+
+export * from "./lib/compile.ts";
