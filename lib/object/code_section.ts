@@ -9,7 +9,7 @@ import { DecodeError } from "../errors.ts";
 import { decode } from "../isa/codec.ts";
 import { type Instruction, slotTable } from "../isa/instruction.ts";
 import type { Btf } from "./btf.ts";
-import type { ExtTableName } from "./btf_ext.ts";
+import { EXT_TABLES, type ExtTableName } from "./btf_ext.ts";
 import { ELF, type ElfSection, type ElfSymbol } from "./elf.ts";
 import type { ElfObject } from "./elf_object.ts";
 import type { CodeRelocation, CoreRecord, LineRecord } from "./program.ts";
@@ -93,22 +93,33 @@ export function paramsByName(btf: Btf | null, name: string): number {
   return fn == null || btf === null ? -1 : paramsOf(btf, fn.id);
 }
 
-/** Reads the records of a table about the section of a name. */
-function* recordsOf(object: ElfObject, table: ExtTableName, name: string): Iterable<DataView> {
+/** The records of `.BTF.ext` about one section. */
+type SectionRecords = { readonly [K in ExtTableName]: DataView[] };
+
+/** The records of `.BTF.ext` by the name of their section. */
+function recordsBySection(object: ElfObject): Map<string, SectionRecords> {
   const { btf, btfExt } = object;
-  if (btf === null || btfExt === null) return;
-  for (const block of btfExt.tables[table]?.blocks ?? []) {
-    if (btf.strings.at(block.nameOffset) !== name) continue;
-    for (const { bytes } of block.records) {
-      yield new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const byName = new Map<string, SectionRecords>();
+  if (btf === null || btfExt === null) return byName;
+  for (const table of EXT_TABLES) {
+    for (const block of btfExt.tables[table]?.blocks ?? []) {
+      const name = btf.strings.at(block.nameOffset);
+      let records = byName.get(name);
+      if (records === undefined) {
+        byName.set(name, records = { func_info: [], line_info: [], core_relo: [] });
+      }
+      for (const { bytes } of block.records) {
+        records[table].push(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+      }
     }
   }
+  return byName;
 }
 
-function readCore(object: ElfObject, name: string): Map<number, CoreRecord> {
+function readCore(object: ElfObject, records: readonly DataView[]): Map<number, CoreRecord> {
   const little = object.order === "little";
   const core = new Map<number, CoreRecord>();
-  for (const record of recordsOf(object, "core_relo", name)) {
+  for (const record of records) {
     const accessOffset = record.getUint32(8, little);
     core.set(record.getUint32(0, little) >>> 3, {
       typeId: record.getUint32(4, little),
@@ -120,10 +131,10 @@ function readCore(object: ElfObject, name: string): Map<number, CoreRecord> {
   return core;
 }
 
-function readLines(object: ElfObject, name: string): LineRecord[] {
+function readLines(object: ElfObject, records: readonly DataView[]): LineRecord[] {
   const little = object.order === "little";
   const lines: LineRecord[] = [];
-  for (const record of recordsOf(object, "line_info", name)) {
+  for (const record of records) {
     lines.push({
       slot: record.getUint32(0, little) >>> 3,
       fileOffset: record.getUint32(4, little),
@@ -136,12 +147,12 @@ function readLines(object: ElfObject, name: string): LineRecord[] {
 
 function readFunctionSymbols(
   object: ElfObject,
-  name: string,
   symbols: readonly ElfSymbol[],
+  records: readonly DataView[],
 ): Map<number, FunctionSymbol> {
   const little = object.order === "little";
   const types = new Map<number, number>();
-  for (const record of recordsOf(object, "func_info", name)) {
+  for (const record of records) {
     types.set(record.getUint32(0, little) >>> 3, record.getUint32(4, little));
   }
   const typed = symbols.some((s) => s.type === ELF.STT_FUNC);
@@ -199,7 +210,7 @@ export function readCodeSections(object: ElfObject): RawCode[] {
     else group.push(symbol);
   }
   const relocations = relocationsBySection(object);
-  const seen = new Set<string>();
+  const records = recordsBySection(object);
   const sections: RawCode[] = [];
   for (const section of object.sections) {
     if (!isCode(section)) continue;
@@ -210,9 +221,9 @@ export function readCodeSections(object: ElfObject): RawCode[] {
         { section: name, offset: section.offset },
       );
     }
-    // Records name their section; a second section of the same name has none.
-    const first = !seen.has(name);
-    seen.add(name);
+    // Records name their section: a second section of the same name has none.
+    const own = records.get(name);
+    records.delete(name);
     const insns = decode(section.bytes, object.order);
     sections.push({
       name,
@@ -220,9 +231,9 @@ export function readCodeSections(object: ElfObject): RawCode[] {
       insns,
       slots: slotTable(insns),
       relocations: relocations.get(index) ?? new Map(),
-      core: first ? readCore(object, name) : new Map(),
-      lines: first ? readLines(object, name) : [],
-      symbols: readFunctionSymbols(object, name, symbols.get(index) ?? []),
+      core: readCore(object, own?.core_relo ?? []),
+      lines: readLines(object, own?.line_info ?? []),
+      symbols: readFunctionSymbols(object, symbols.get(index) ?? [], own?.func_info ?? []),
       labels: new Map(),
     });
   }

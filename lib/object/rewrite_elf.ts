@@ -48,11 +48,18 @@ class Rewriter {
   readonly little: boolean;
   /** New contents by section index. */
   readonly contents = new Map<number, Uint8Array>();
+  /** Relocation tables by the section that they patch. */
+  readonly tables = new Map<number, RelocationTable[]>();
 
   constructor(object: ElfObject, layout: Layout) {
     this.object = object;
     this.layout = layout;
     this.little = object.order === "little";
+    for (const table of object.tables) {
+      const tables = this.tables.get(table.target);
+      if (tables === undefined) this.tables.set(table.target, [table]);
+      else tables.push(table);
+    }
   }
 
   /** Replaces a section's contents, if they differ. */
@@ -76,7 +83,7 @@ class Rewriter {
 
   codeRelocations(section: SectionLayout, emitted: EmittedSection): void {
     const { elfIndex, name } = section.section;
-    const tables = this.object.tables.filter((t) => t.target === elfIndex);
+    const tables = this.tables.get(elfIndex) ?? [];
     if (tables.length === 0 && emitted.relocations.size > 0) {
       throw new UnsupportedError(`cannot relocate new code of section ${name}: it has no table`, {
         section: name,
@@ -187,8 +194,7 @@ class Rewriter {
     const written = writeBtfExt(moveRecords(object, object.btfExt, this.layout));
     this.replace(object.btfExtSection.index, written.bytes);
     const view = new DataView(written.bytes.buffer);
-    for (const table of object.tables) {
-      if (table.target !== object.btfExtSection.index) continue;
+    for (const table of this.tables.get(object.btfExtSection.index) ?? []) {
       const byPlace = new Map(table.entries.map((entry) => [entry.offset, entry]));
       const entries: ElfRelocation[] = [];
       for (const { from, to } of written.moves) {
