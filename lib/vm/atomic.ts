@@ -8,7 +8,7 @@
 import { ATOMIC, type Size } from "../isa/ops.ts";
 import { ATOMIC_OPS } from "./code.ts";
 import { GuestFault } from "./fault.ts";
-import { readPair, writePair } from "./int64.ts";
+import { readPair, writePair } from "./register_file.ts";
 import type { Machine } from "./machine.ts";
 import { GUEST_BASE } from "./memory.ts";
 

@@ -13,7 +13,7 @@ import { type Instruction, jumpTarget } from "../isa/instruction.ts";
 import { ATOMIC, type AtomicOp, type LddwKind } from "../isa/ops.ts";
 import type { CodeRelocation, CodeSection, Program, ProgramFunction } from "../object/program.ts";
 import type { FaultKind } from "./fault.ts";
-import { type RegisterFile, writePair } from "./int64.ts";
+import { type RegisterFile, writePair } from "./register_file.ts";
 import { GUEST_BASE } from "./memory.ts";
 import { OPCODE, OPCODE_OF_BIG, OPCODE_OF_LITTLE } from "./opcodes.ts";
 

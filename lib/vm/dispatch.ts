@@ -1,42 +1,33 @@
 /**
- * The dispatch loop of the interpreter: one dense switch over {@link OPCODES}. The case labels are literals, for only
- * those become a jump table; a test compares them with the names beside them.
+ * The dispatch loop of the interpreter: one dense switch over {@link OPCODES} without a single call, so that the
+ * compiler keeps what it knows about the arrays from one instruction to the next. What the loop cannot finish, a fault
+ * among it, it leaves to `slow_path.ts`. The case labels are literals, for only those become a jump table; a test
+ * compares them with the names beside them.
  *
  * @module
  */
 
-import { executeAtomic } from "./atomic.ts";
 import { STRIDE } from "./code.ts";
-import {
-  arsh64,
-  div64,
-  divU32,
-  lsh64,
-  mod64,
-  modU32,
-  mul64,
-  rsh64,
-  sdiv64,
-  smod64,
-  swap32,
-} from "./int64.ts";
 import type { Machine } from "./machine.ts";
 import { PAGE_SHIFT } from "./memory.ts";
 
 /**
- * Runs a machine until its slice is used up, the frame that the host entered returns, or it faults.
+ * Runs a machine until its slice is used up or an instruction needs the slow path.
  *
- * @param m The machine; its pc, left, registers and fault are up to date on return.
- * @returns False if only the slice is used up.
+ * @param m The machine; its pc, left and registers are up to date on return.
+ * @returns Whether the instruction before pc, already counted, remains to be done; false if the slice is used up.
  */
 export function dispatch(m: Machine): boolean {
   const { registers: r, words: w } = m;
-  const little = m.memory.order === "little";
+  const { view, readLimits, writeLimits, order } = m.memory;
+  const little = order === "little";
   const lowHalf = little ? 0 : 4;
   let { pc, left } = m;
-  let { view, readLimits, writeLimits } = m.memory;
-  for (;;) {
-    if (left === 0) return !m.save(pc, left);
+  loop: for (;;) {
+    if (left === 0) {
+      m.save(pc, left);
+      return false;
+    }
     left--;
     const word = w[pc], d = word >>> 8, s = w[pc + 1];
     pc += STRIDE;
@@ -54,23 +45,28 @@ export function dispatch(m: Machine): boolean {
         continue;
       }
       case 2: { // mul.64
-        mul64(r, d, s);
+        const al = r[d],
+          bl = r[s],
+          a0 = al & 0xffff,
+          a1 = al >>> 16,
+          b0 = bl & 0xffff,
+          b1 = bl >>> 16;
+        const p01 = Math.imul(a0, b1), p10 = Math.imul(a1, b0);
+        const middle = (Math.imul(a0, b0) >>> 16) + (p01 & 0xffff) + (p10 & 0xffff);
+        const carry = (p01 >>> 16) + (p10 >>> 16) + (middle >>> 16) | 0;
+        const cross = Math.imul(al, r[s + 1]) + Math.imul(r[d + 1], bl) | 0;
+        r[d] = Math.imul(al, bl);
+        r[d + 1] = (Math.imul(a1, b1) + carry | 0) + cross;
         continue;
       }
       case 3: { // div.64
-        div64(r, d, s);
-        continue;
-      }
-      case 4: { // sdiv.64
-        sdiv64(r, d, s);
+        if ((r[d + 1] | r[s + 1]) !== 0) break loop;
+        r[d] = r[s] === 0 ? 0 : (r[d] >>> 0) / (r[s] >>> 0) | 0;
         continue;
       }
       case 5: { // mod.64
-        mod64(r, d, s);
-        continue;
-      }
-      case 6: { // smod.64
-        smod64(r, d, s);
+        if ((r[d + 1] | r[s + 1]) !== 0) break loop;
+        r[d] = r[s] === 0 ? r[d] : (r[d] >>> 0) % (r[s] >>> 0) | 0;
         continue;
       }
       case 7: { // or.64
@@ -89,15 +85,36 @@ export function dispatch(m: Machine): boolean {
         continue;
       }
       case 10: { // lsh.64
-        lsh64(r, d, s);
+        const n = r[s] & 63, low = r[d];
+        if (n >= 32) {
+          r[d + 1] = low << n - 32;
+          r[d] = 0;
+        } else if (n > 0) {
+          r[d + 1] = r[d + 1] << n | low >>> 32 - n;
+          r[d] = low << n;
+        }
         continue;
       }
       case 11: { // rsh.64
-        rsh64(r, d, s);
+        const n = r[s] & 63, high = r[d + 1];
+        if (n >= 32) {
+          r[d] = high >>> n - 32;
+          r[d + 1] = 0;
+        } else if (n > 0) {
+          r[d] = r[d] >>> n | high << 32 - n;
+          r[d + 1] = high >>> n;
+        }
         continue;
       }
       case 12: { // arsh.64
-        arsh64(r, d, s);
+        const n = r[s] & 63, high = r[d + 1];
+        if (n >= 32) {
+          r[d] = high >> n - 32;
+          r[d + 1] = high >> 31;
+        } else if (n > 0) {
+          r[d] = r[d] >>> n | high << 32 - n;
+          r[d + 1] = high >> n;
+        }
         continue;
       }
       case 13: { // add.32
@@ -116,7 +133,7 @@ export function dispatch(m: Machine): boolean {
         continue;
       }
       case 16: { // div.32
-        r[d] = divU32(r[d], r[s]);
+        r[d] = r[s] === 0 ? 0 : (r[d] >>> 0) / (r[s] >>> 0) | 0;
         r[d + 1] = 0;
         continue;
       }
@@ -126,7 +143,7 @@ export function dispatch(m: Machine): boolean {
         continue;
       }
       case 18: { // mod.32
-        r[d] = modU32(r[d], r[s]);
+        r[d] = r[s] === 0 ? r[d] : (r[d] >>> 0) % (r[s] >>> 0) | 0;
         r[d + 1] = 0;
         continue;
       }
@@ -215,19 +232,20 @@ export function dispatch(m: Machine): boolean {
         continue;
       }
       case 35: { // swap16
-        r[d] = swap32(r[d]) >>> 16;
+        r[d] = r[d] << 8 & 0xff00 | r[d] >>> 8 & 0xff;
         r[d + 1] = 0;
         continue;
       }
       case 36: { // swap32
-        r[d] = swap32(r[d]);
+        const a = r[d];
+        r[d] = a << 24 | (a & 0xff00) << 8 | a >>> 8 & 0xff00 | a >>> 24;
         r[d + 1] = 0;
         continue;
       }
       case 37: { // swap64
-        const a = r[d];
-        r[d] = swap32(r[d + 1]);
-        r[d + 1] = swap32(a);
+        const a = r[d], b = r[d + 1];
+        r[d + 1] = a << 24 | (a & 0xff00) << 8 | a >>> 8 & 0xff00 | a >>> 24;
+        r[d] = b << 24 | (b & 0xff00) << 8 | b >>> 8 & 0xff00 | b >>> 24;
         continue;
       }
       case 38: { // zext16
@@ -246,7 +264,7 @@ export function dispatch(m: Machine): boolean {
       case 41: { // load.u8
         const at = r[s] + w[pc - 2] | 0, page = at >>> PAGE_SHIFT;
         if (r[s + 1] !== 0 || page >= readLimits.length || at + 1 > readLimits[page]) {
-          return !m.save(pc, left).badAccess(s, w[pc - 2], 1, false);
+          break loop;
         }
         r[d] = view.getUint8(at);
         r[d + 1] = 0;
@@ -255,7 +273,7 @@ export function dispatch(m: Machine): boolean {
       case 42: { // load.u16
         const at = r[s] + w[pc - 2] | 0, page = at >>> PAGE_SHIFT;
         if (r[s + 1] !== 0 || page >= readLimits.length || at + 2 > readLimits[page]) {
-          return !m.save(pc, left).badAccess(s, w[pc - 2], 2, false);
+          break loop;
         }
         r[d] = view.getUint16(at, little);
         r[d + 1] = 0;
@@ -264,7 +282,7 @@ export function dispatch(m: Machine): boolean {
       case 43: { // load.u32
         const at = r[s] + w[pc - 2] | 0, page = at >>> PAGE_SHIFT;
         if (r[s + 1] !== 0 || page >= readLimits.length || at + 4 > readLimits[page]) {
-          return !m.save(pc, left).badAccess(s, w[pc - 2], 4, false);
+          break loop;
         }
         r[d] = view.getInt32(at, little);
         r[d + 1] = 0;
@@ -273,7 +291,7 @@ export function dispatch(m: Machine): boolean {
       case 44: { // load.u64
         const at = r[s] + w[pc - 2] | 0, page = at >>> PAGE_SHIFT;
         if (r[s + 1] !== 0 || page >= readLimits.length || at + 8 > readLimits[page]) {
-          return !m.save(pc, left).badAccess(s, w[pc - 2], 8, false);
+          break loop;
         }
         r[d] = view.getInt32(at + lowHalf, little);
         r[d + 1] = view.getInt32(at + 4 - lowHalf, little);
@@ -282,7 +300,7 @@ export function dispatch(m: Machine): boolean {
       case 45: { // load.s8
         const at = r[s] + w[pc - 2] | 0, page = at >>> PAGE_SHIFT;
         if (r[s + 1] !== 0 || page >= readLimits.length || at + 1 > readLimits[page]) {
-          return !m.save(pc, left).badAccess(s, w[pc - 2], 1, false);
+          break loop;
         }
         const a = view.getInt8(at);
         r[d] = a;
@@ -292,7 +310,7 @@ export function dispatch(m: Machine): boolean {
       case 46: { // load.s16
         const at = r[s] + w[pc - 2] | 0, page = at >>> PAGE_SHIFT;
         if (r[s + 1] !== 0 || page >= readLimits.length || at + 2 > readLimits[page]) {
-          return !m.save(pc, left).badAccess(s, w[pc - 2], 2, false);
+          break loop;
         }
         const a = view.getInt16(at, little);
         r[d] = a;
@@ -302,7 +320,7 @@ export function dispatch(m: Machine): boolean {
       case 47: { // load.s32
         const at = r[s] + w[pc - 2] | 0, page = at >>> PAGE_SHIFT;
         if (r[s + 1] !== 0 || page >= readLimits.length || at + 4 > readLimits[page]) {
-          return !m.save(pc, left).badAccess(s, w[pc - 2], 4, false);
+          break loop;
         }
         const a = view.getInt32(at, little);
         r[d] = a;
@@ -312,7 +330,7 @@ export function dispatch(m: Machine): boolean {
       case 48: { // store.8
         const at = r[d] + w[pc - 2] | 0, page = at >>> PAGE_SHIFT;
         if (r[d + 1] !== 0 || page >= writeLimits.length || at + 1 > writeLimits[page]) {
-          return !m.save(pc, left).badAccess(d, w[pc - 2], 1, true);
+          break loop;
         }
         view.setInt8(at, r[s]);
         continue;
@@ -320,7 +338,7 @@ export function dispatch(m: Machine): boolean {
       case 49: { // store.16
         const at = r[d] + w[pc - 2] | 0, page = at >>> PAGE_SHIFT;
         if (r[d + 1] !== 0 || page >= writeLimits.length || at + 2 > writeLimits[page]) {
-          return !m.save(pc, left).badAccess(d, w[pc - 2], 2, true);
+          break loop;
         }
         view.setInt16(at, r[s], little);
         continue;
@@ -328,7 +346,7 @@ export function dispatch(m: Machine): boolean {
       case 50: { // store.32
         const at = r[d] + w[pc - 2] | 0, page = at >>> PAGE_SHIFT;
         if (r[d + 1] !== 0 || page >= writeLimits.length || at + 4 > writeLimits[page]) {
-          return !m.save(pc, left).badAccess(d, w[pc - 2], 4, true);
+          break loop;
         }
         view.setInt32(at, r[s], little);
         continue;
@@ -336,22 +354,10 @@ export function dispatch(m: Machine): boolean {
       case 51: { // store.64
         const at = r[d] + w[pc - 2] | 0, page = at >>> PAGE_SHIFT;
         if (r[d + 1] !== 0 || page >= writeLimits.length || at + 8 > writeLimits[page]) {
-          return !m.save(pc, left).badAccess(d, w[pc - 2], 8, true);
+          break loop;
         }
         view.setInt32(at + lowHalf, r[s], little);
         view.setInt32(at + 4 - lowHalf, r[s + 1], little);
-        continue;
-      }
-      case 52: { // atomic
-        if (!executeAtomic(m.save(pc, left), d, s, w[pc - 2], w[pc - 1])) return true;
-        continue;
-      }
-      case 53: { // packet
-        m.save(pc, left);
-        if (!m.loadPacket(r[s] + w[pc - 2] | 0, w[pc - 1])) {
-          if (!m.leave()) return true;
-          pc = m.pc;
-        }
         continue;
       }
       case 54: { // goto
@@ -454,41 +460,10 @@ export function dispatch(m: Machine): boolean {
         if (r[d] <= r[s]) pc = w[pc - 2];
         continue;
       }
-      case 77: { // may_goto
-        if (m.mayGoto()) pc = w[pc - 2];
-        continue;
-      }
-      case 78: { // helper
-        if (!m.save(pc, left).callHelper(m.helpers.get(s), `helper ${s}`)) return true;
-        ({ pc, left } = m);
-        ({ view, readLimits, writeLimits } = m.memory);
-        continue;
-      }
-      case 79: { // kfunc
-        const name = m.code.kfuncs[s];
-        if (!m.save(pc, left).callHelper(m.kfuncs.get(name), `kfunc ${name}`)) return true;
-        ({ pc, left } = m);
-        ({ view, readLimits, writeLimits } = m.memory);
-        continue;
-      }
-      case 80: { // local
-        if (!m.save(pc, left).enter(w[pc - 2], pc)) return true;
-        pc = m.pc;
-        continue;
-      }
-      case 81: { // callx
-        if (!m.save(pc, left).callIndirect(s)) return true;
-        ({ pc, left } = m);
-        ({ view, readLimits, writeLimits } = m.memory);
-        continue;
-      }
-      case 82: { // exit
-        if (!m.save(pc, left).leave()) return true;
-        pc = m.pc;
-        continue;
-      }
-      case 83: // trap
-        return !m.save(pc, left).trap(s);
+      default:
+        break loop;
     }
   }
+  m.save(pc, left);
+  return true;
 }

@@ -9,11 +9,11 @@
  */
 
 import { type Code, STRIDE } from "./code.ts";
-import { dispatch } from "./dispatch.ts";
 import type { Fault } from "./fault.ts";
-import { readPair } from "./int64.ts";
+import { readPair } from "./register_file.ts";
 import { type HelperTable, type KfuncTable, Machine } from "./machine.ts";
 import type { GuestMemory } from "./memory.ts";
+import { proceed } from "./slow_path.ts";
 
 /** How a run ended. */
 export interface Outcome {
@@ -38,7 +38,7 @@ export class Interpreter {
    * @param kfuncs Kfuncs by name; entries may be added later.
    */
   constructor(code: Code, memory: GuestMemory, helpers: HelperTable, kfuncs: KfuncTable) {
-    this.#machine = new Machine(code, memory, helpers, kfuncs, dispatch);
+    this.#machine = new Machine(code, memory, helpers, kfuncs, proceed);
   }
 
   /**
@@ -82,7 +82,7 @@ export class Interpreter {
     } else {
       machine.remaining--;
       machine.left = 1;
-      this.#finished = dispatch(machine);
+      this.#finished = proceed(machine);
       machine.remaining += machine.left;
       machine.left = 0;
     }

@@ -6,7 +6,7 @@
 
 import { type Code, CODE_BASE, placeOf, REGISTER_WORDS, STRIDE } from "./code.ts";
 import { type Fault, type FaultKind, GuestFault } from "./fault.ts";
-import { readPair, type RegisterFile, writePair } from "./int64.ts";
+import { readPair, type RegisterFile, writePair } from "./register_file.ts";
 import { GUEST_BASE, type GuestMemory, type Region } from "./memory.ts";
 
 /** Frames of a program: the main function and seven levels of calls (Linux: MAX_CALL_FRAMES). */
@@ -22,8 +22,8 @@ export const TO_HOST = -1;
 /** Instructions between two looks at the remaining limit. */
 const SLICE = 0x4000_0000;
 
-/** Runs until the slice is used up, the host's frame returns, or a fault. */
-export type Dispatch = (machine: Machine) => boolean;
+/** Runs until the slice is used up (false), or the host's frame returns or a fault (true). */
+export type Proceed = (machine: Machine) => boolean;
 
 /** What a helper sees of the machine. */
 export interface HelperContext {
@@ -87,7 +87,7 @@ export class Machine implements HelperContext {
   depth = 0;
   /** The fault that stopped the program. */
   fault: Fault | null = null;
-  readonly #dispatch: Dispatch;
+  readonly #proceed: Proceed;
   readonly #saved = new Int32Array(FRAMES * FRAME_WORDS);
   readonly #frames: Region[] = [];
   #tail: { readonly word: number; readonly args: readonly bigint[] } | null = null;
@@ -97,7 +97,7 @@ export class Machine implements HelperContext {
     memory: GuestMemory,
     helpers: HelperTable,
     kfuncs: KfuncTable,
-    dispatch: Dispatch,
+    proceed: Proceed,
   ) {
     this.code = code;
     this.memory = memory;
@@ -105,7 +105,7 @@ export class Machine implements HelperContext {
     this.words = code.words;
     this.helpers = helpers;
     this.kfuncs = kfuncs;
-    this.#dispatch = dispatch;
+    this.#proceed = proceed;
     for (let i = 0; i < FRAMES; i++) {
       const frame = memory.allocate(`the stack of frame ${i}`, FRAME_SIZE);
       memory.unmap(frame);
@@ -174,10 +174,9 @@ export class Machine implements HelperContext {
   }
 
   /** Takes over what the dispatch loop keeps in local variables. */
-  save(pc: number, left: number): this {
+  save(pc: number, left: number): void {
     this.pc = pc;
     this.left = left;
-    return this;
   }
 
   /** Runs until the host's frame returns (true) or a fault (false). */
@@ -190,7 +189,7 @@ export class Machine implements HelperContext {
         this.left = Math.min(this.remaining, SLICE);
         this.remaining -= this.left;
       }
-      if (this.#dispatch(this)) return this.fault === null;
+      if (this.#proceed(this)) return this.fault === null;
     }
   }
 
@@ -298,7 +297,7 @@ export class Machine implements HelperContext {
   }
 
   /** Stops the program at the instruction before pc (`back` words), which does not count. */
-  stop(kind: FaultKind, message: string, back = STRIDE): false {
+  stop(kind: FaultKind, message: string, back: number = STRIDE): false {
     this.pc -= back;
     if (back !== 0) this.left++;
     const registers: bigint[] = [];
