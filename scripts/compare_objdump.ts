@@ -30,8 +30,7 @@ interface Reason {
 /** Every deliberate difference. */
 const REASONS: readonly Reason[] = [
   {
-    why:
-      "without +alu32 LLVM prints a 32-bit fetching atomic as one that does not fetch, or as unknown",
+    why: "without +alu32 LLVM knows no 32-bit atomic but addition, and that without its fetch flag",
     explains: ({ op }, theirs) =>
       op.kind === "atomic" && op.size === 4 && /^(lock |<unknown>)/.test(theirs),
   },
