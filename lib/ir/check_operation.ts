@@ -14,12 +14,13 @@ import {
   UNARY,
   type UnaryOp,
 } from "../isa/ops.ts";
-import type { Terminator, TerminatorOp, Value } from "./function.ts";
+import type { Terminator, Value } from "./function.ts";
 import {
   atomicArgCount,
   hasResult,
   MAX_CALL_ARGS,
   OPERATIONS,
+  TERMINATORS,
   type ValueField,
 } from "./operations.ts";
 
@@ -143,17 +144,6 @@ function callProblem({ callee, args }: Value): string {
   if (callee.kind === "indirect") return args.length > 0 ? "" : "of an address has no arguments";
   return args.length <= MAX_CALL_ARGS ? "" : `has ${args.length} arguments`;
 }
-
-/** How many operands and edges each terminator has; `edges` null for any number from 1. */
-const TERMINATORS: {
-  readonly [K in TerminatorOp]: { readonly args: number; readonly edges: number | null };
-} = {
-  jump: { args: 0, edges: 1 },
-  branch: { args: 2, edges: 2 },
-  may_goto: { args: 0, edges: 2 },
-  gotox: { args: 1, edges: null },
-  return: { args: 1, edges: 0 },
-};
 
 /**
  * Checks the fields of a terminator and the numbers of its operands and edges.

@@ -5,7 +5,7 @@
  */
 
 import { ATOMIC, type AtomicOp } from "../isa/ops.ts";
-import type { Value, ValueOp } from "./function.ts";
+import type { TerminatorOp, Value, ValueOp } from "./function.ts";
 
 /** A field of a value that an operation may use; one that it does not use holds its initial content. */
 export type ValueField =
@@ -65,6 +65,17 @@ export const OPERATIONS: { readonly [K in ValueOp]: Operation } = {
   atomic: { minArgs: 1, maxArgs: 3, fields: ["fn", "off", "size", "core"],    effect: "write" },
   packet: { minArgs: 1, maxArgs: 2, fields: ["fn", "imm", "size", "core"],    effect: "any" },
   call:   { minArgs: 0, maxArgs: MAX_CALL_ARGS + 1, fields: ["callee", "core"], effect: "any" },
+};
+
+/** How many operands and edges each terminator has; `edges` is null for any number from 1. */
+export const TERMINATORS: {
+  readonly [K in TerminatorOp]: { readonly args: number; readonly edges: number | null };
+} = {
+  jump: { args: 0, edges: 1 },
+  branch: { args: 2, edges: 2 },
+  may_goto: { args: 0, edges: 2 },
+  gotox: { args: 1, edges: null },
+  return: { args: 1, edges: 0 },
 };
 
 /**

@@ -105,7 +105,10 @@ function parsePrologue(scanner: EpirScanner, lines: readonly string[], end: numb
     }
     scanner.end();
   }
-  if (!opened) throw scanner.error(`there is no "epir ${EPIR_VERSION}" before it`);
+  if (!opened) {
+    scanner.enter(lines[end] ?? "", Math.min(end + 1, lines.length));
+    throw scanner.expected(`"epir ${EPIR_VERSION}"`);
+  }
   return order ?? "little";
 }
 

@@ -9,6 +9,7 @@ import { connect } from "./cfg.ts";
 import { checkFunction } from "./check.ts";
 import type { EpirScanner } from "./epir_scanner.ts";
 import { Block, IrFunction, Terminator, Value } from "./function.ts";
+import { TERMINATORS } from "./operations.ts";
 import { parseOperation } from "./parse_operation.ts";
 
 const VALUE = /v([0-9]{1,15})(?![\w.$])/y;
@@ -94,6 +95,7 @@ class BodyParser {
       scanner.enter(lines[at], at + 1);
       if (!scanner.atEnd()) this.#line();
     }
+    this.#close();
     this.#demandDefined(lines, this.#valueMentions, "value");
     this.#demandDefined(lines, this.#blockMentions, "block");
     return this.#fn;
@@ -168,8 +170,16 @@ class BodyParser {
     return value;
   }
 
+  /** Demands that the block which lines belong to, if any, has ended. */
+  #close(): void {
+    if (this.#block !== null && this.#block.term === null) {
+      throw this.#scanner.error(`b${this.#block.id} has no terminator`);
+    }
+  }
+
   #label(block: Block): void {
     const scanner = this.#scanner;
+    this.#close();
     this.#define(this.#blockMentions[block.id], "block");
     this.#fn.blocks.push(block);
     this.#block = block;
@@ -227,6 +237,7 @@ class BodyParser {
         return false;
     }
     const term = new Terminator(op);
+    this.#open().term = term;
     if (op === "branch") {
       const [width, fn] = selectors;
       if (selectors.length !== 2 || !Object.hasOwn(COND, fn) || width !== "32" && width !== "64") {
@@ -235,30 +246,29 @@ class BodyParser {
       term.fn = fn as Cond;
       term.width = Number(width) as Width;
     } else if (selectors.length > 0) throw scanner.error(`${op} has no selectors`);
-    this.#open().term = term;
-    const separate = (i: number) => i > 0 && scanner.expect(",");
-    const operands = op === "branch" ? 2 : op === "gotox" || op === "return" ? 1 : 0;
-    for (let i = 0; i < operands; i++) {
-      separate(i);
+    const { args, edges } = TERMINATORS[op];
+    for (let i = 0; i < args; i++) {
+      if (i > 0) scanner.expect(",");
       term.args.push(this.#operand());
     }
-    if (op !== "return") this.#edges(op === "gotox" || op === "branch");
+    for (let i = 0; i < (edges ?? 1); i++) {
+      if (args + i > 0) scanner.expect(",");
+      this.#edge();
+    }
+    while (edges === null && scanner.tryText(",")) this.#edge();
     term.pc = scanner.sourcePc();
     return true;
   }
 
-  /** The targets of a terminator, after a comma if operands came before. */
-  #edges(afterOperands: boolean): void {
+  /** A target with its arguments. */
+  #edge(): void {
     const scanner = this.#scanner;
-    if (afterOperands) scanner.expect(",");
-    do {
-      const target = scanner.match(BLOCK);
-      if (target === null) throw scanner.expected("a block");
-      const edge = connect(this.#block!, this.#blockOf(target));
-      if (!scanner.tryText("(")) continue;
-      do edge.args.push(this.#operand()); while (scanner.tryText(","));
-      scanner.expect(")");
-    } while (scanner.tryText(","));
+    const target = scanner.match(BLOCK);
+    if (target === null) throw scanner.expected("a block");
+    const edge = connect(this.#block!, this.#blockOf(target));
+    if (!scanner.tryText("(")) return;
+    do edge.args.push(this.#operand()); while (scanner.tryText(","));
+    scanner.expect(")");
   }
 
   /** An operand: a value or a leaf. */

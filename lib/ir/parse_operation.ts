@@ -5,10 +5,10 @@
  */
 
 import { helperByName } from "../isa/helpers.ts";
-import { ALU, ATOMIC, type Size, UNARY, type Width } from "../isa/ops.ts";
+import { ALU, ATOMIC, type AtomicOp, type Size, UNARY, type Width } from "../isa/ops.ts";
 import type { EpirScanner } from "./epir_scanner.ts";
 import type { Callee, Value, ValueOp } from "./function.ts";
-import { OPERATIONS } from "./operations.ts";
+import { atomicArgCount, OPERATIONS } from "./operations.ts";
 
 /** Reads an operand. */
 export type OperandReader = () => Value;
@@ -93,7 +93,11 @@ function select(value: Value, parts: readonly string[]): boolean {
       needed = 3;
       value.size = own(SIZES, second) ?? 0;
       value.fn = third ?? "";
-      if (value.op === "atomic" && !Object.hasOwn(ATOMIC, value.fn)) return false;
+      if (
+        value.op === "atomic" ? !Object.hasOwn(ATOMIC, value.fn) : !/^(abs|ind)$/.test(value.fn)
+      ) {
+        return false;
+      }
       break;
     case "store":
       value.size = own(SIZES, second) ?? 0;
@@ -113,24 +117,23 @@ function parseOperands(scanner: EpirScanner, value: Value, operand: OperandReade
   }
   value.args.push(operand());
   if (OPERATIONS[value.op].fields.includes("off")) value.off = displacement(scanner);
-  switch (value.op) {
-    case "cast": {
-      scanner.expect(",");
-      const to = scanner.integer(0, 0xffff);
-      scanner.expect(",");
-      value.imm = BigInt(to) << 16n | BigInt(scanner.integer(0, 0xffff));
-      return;
-    }
-    case "packet":
-      scanner.expect(",");
-      if (value.fn === "ind") {
-        value.args.push(operand());
-        scanner.expect(",");
-      }
-      value.imm = BigInt.asUintN(64, BigInt(scanner.signed32()));
-      return;
-    default:
-      while (scanner.tryText(",")) value.args.push(operand());
+  const count = value.op === "atomic"
+    ? atomicArgCount(value.fn as AtomicOp)
+    : value.fn === "abs"
+    ? 1
+    : OPERATIONS[value.op].maxArgs;
+  for (let i = 1; i < count; i++) {
+    scanner.expect(",");
+    value.args.push(operand());
+  }
+  if (value.op === "packet") {
+    scanner.expect(",");
+    value.imm = BigInt.asUintN(64, BigInt(scanner.signed32()));
+  } else if (value.op === "cast") {
+    scanner.expect(",");
+    const to = scanner.integer(0, 0xffff);
+    scanner.expect(",");
+    value.imm = BigInt(to) << 16n | BigInt(scanner.integer(0, 0xffff));
   }
 }
 
