@@ -8,12 +8,12 @@
 
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { encode } from "../lib/isa/codec.ts";
+import { ParseError } from "../lib/errors.ts";
 import { assemble } from "../lib/isa/assemble.ts";
+import { decode, encode } from "../lib/isa/codec.ts";
 import type { Instruction } from "../lib/isa/instruction.ts";
 import { loadProgram } from "../lib/object/load.ts";
 import { parseDump } from "../lib/object/text_formats.ts";
-import { decode } from "../lib/isa/codec.ts";
 import { type RunResult, Vm } from "../lib/vm/vm.ts";
 
 /** A conformance program. */
@@ -42,12 +42,12 @@ export type Rewrite = (insns: readonly Instruction[]) => Instruction[];
  *
  * @param text Pairs of digits, with or without white space between them.
  * @returns The bytes.
- * @throws {Error} If it is anything else.
+ * @throws {ParseError} If it is anything else.
  */
 export function parseHexBytes(text: string): Uint8Array {
   const digits = text.replace(/\s+/g, "");
   if (!/^(?:[0-9a-fA-F]{2})*$/.test(digits)) {
-    throw new Error("cannot parse bytes: not pairs of hexadecimal digits");
+    throw new ParseError("cannot parse bytes: not pairs of hexadecimal digits");
   }
   return Uint8Array.from(digits.match(/../g) ?? [], (pair) => parseInt(pair, 16));
 }

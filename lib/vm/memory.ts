@@ -1,8 +1,8 @@
 /**
  * Guest memory: one flat 32-bit address space made of regions.
  *
- * The byte at offset 0 of the storage has the address {@link GUEST_BASE}; the addresses below it and those from 2^31 up
- * are never mapped. A region starts on a page of its own and is followed by unmapped space, so one number per page, the
+ * The byte at offset 0 of the storage has the address {@link GUEST_BASE}; the addresses below it (an access there is a
+ * null dereference), the first page behind it and the addresses from 2^31 up are never mapped. A region starts on a page of its own and is followed by unmapped space, so one number per page, the
  * offset at which the region ends, decides an access: `offset + size <= limit[offset >> PAGE_SHIFT]`. Addresses are
  * compared in all their 64 bits: high bits never alias.
  *
@@ -80,7 +80,7 @@ export class GuestMemory {
   readonly #maximum: number;
   readonly #storage: StorageFactory;
   readonly #regions: Region[] = [];
-  #used = 0;
+  #used = 1 << PAGE_SHIFT;
 
   /**
    * @param order Byte order of multi-byte accesses.
