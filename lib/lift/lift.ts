@@ -8,8 +8,9 @@
  * @module
  */
 
-import { type Block, IrFunction, type Value } from "../ir/function.ts";
+import { type Block, Edge, IrFunction, Terminator, type Value } from "../ir/function.ts";
 import { removeTrivialParams } from "../ir/trivial_params.ts";
+import type { Instruction } from "../isa/instruction.ts";
 import type { Cond } from "../isa/ops.ts";
 import type { Program, ProgramFunction } from "../object/program.ts";
 import type { LiftContext } from "./calls.ts";
@@ -69,13 +70,10 @@ class Lifter {
     const initial = this.#parameters(entry ?? this.#blocks[0]);
     for (let i = 0; i < count; i++) this.#build(order[i], initial);
     if (entry !== null) {
-      this.#translator.builder.pc = -1;
-      this.#translator.builder.atEnd(entry).jump(
-        this.#blocks[0],
-        this.#blocks[0].params.map((param) => initial[param.hint]),
-      );
+      entry.term = new Terminator("jump");
+      entry.term.edges = [this.#edge(entry, this.#blocks[0], initial)];
     }
-    for (let block = 0; block < count; block++) this.#passArguments(block);
+    for (let block = 0; block < count; block++) this.#connect(block);
     // Without a loop every parameter stands for different values.
     if (this.#loops) removeTrivialParams(this.#fn);
     return this.#fn;
@@ -123,39 +121,49 @@ class Lifter {
     return values;
   }
 
-  /** Fills a block. Edges are made without arguments: their targets may not have their parameters yet. */
+  /** Fills a block. Edges are made later, when all blocks have their parameters. */
   #build(block: number, initial: readonly Value[]): void {
-    const translator = this.#translator, { builder } = translator;
+    const translator = this.#translator;
     const { first, end, taken, next } = this.#flow;
     const { insns, slots } = this.#source.section;
-    builder.atEnd(this.#blocks[block]);
+    const target = this.#blocks[block];
+    this.#translator.builder.atEnd(target);
     const registers = this.#registers[block] = this.#merge(block, initial);
-    translator.enter(this.#blocks[block], registers);
+    translator.enter(target, registers);
     const falls = taken[block] < 0 && next[block] >= 0;
     const last = falls ? end[block] : end[block] - 1;
     for (let i = first[block]; i < last; i++) translator.translate(insns[i], slots[i]);
-    if (falls) {
-      builder.pc = -1;
-      builder.jump(this.#blocks[next[block]]);
-      return;
-    }
-    builder.pc = slots[last];
-    const insn = insns[last], { op } = insn;
-    const to = this.#blocks[taken[block]], otherwise = this.#blocks[next[block]];
-    if (op.kind === "goto") builder.jump(to);
-    else if (op.kind === "may_goto") builder.mayGoto(to, otherwise);
-    else if (op.kind === "exit") builder.ret(translator.read(0));
-    else {
-      const a = translator.read(insn.dst), b = translator.source(insn);
-      builder.branch(op.fn as Cond, op.width, a, b, to, otherwise);
-    }
+    // A pushed array keeps room for 17 elements, which would double the memory of many short blocks.
+    target.insns = target.insns.slice();
+    target.term = falls ? new Terminator("jump") : this.#terminator(insns[last]);
+    target.term.pc = falls ? -1 : slots[last];
   }
 
-  /** Gives each edge that leaves a block its arguments. */
-  #passArguments(block: number): void {
+  /** The terminator that the last instruction of a block becomes. */
+  #terminator(insn: Instruction): Terminator {
+    const translator = this.#translator, { kind, fn, width } = insn.op;
+    if (kind === "goto") return new Terminator("jump");
+    if (kind === "may_goto") return new Terminator("may_goto");
+    if (kind === "exit") return new Terminator("return", [translator.read(0)]);
+    const args = [translator.read(insn.dst), translator.source(insn)];
+    return new Terminator("branch", args, fn as Cond, width);
+  }
+
+  /** Makes the edges that leave a block. */
+  #connect(block: number): void {
+    const { taken: { [block]: taken }, next: { [block]: next } } = this.#flow;
+    const from = this.#blocks[block], { term } = from;
+    if (term === null) return;
     const registers = this.#registers[block];
-    for (const edge of this.#blocks[block].succs) {
-      edge.args = edge.to.params.map((param) => registers[param.hint]);
-    }
+    const targets = [taken, next].filter((target) => target >= 0);
+    term.edges = targets.map((target) => this.#edge(from, this.#blocks[target], registers));
+  }
+
+  /** Makes an edge, with an argument for each parameter of its target. */
+  #edge(from: Block, to: Block, registers: readonly Value[]): Edge {
+    const edge = new Edge(from, to, to.params.map((param) => registers[param.hint]));
+    if (to.preds.length === 0) to.preds = [edge];
+    else to.preds.push(edge);
+    return edge;
   }
 }

@@ -130,12 +130,13 @@ export interface Extras {
 /** The function that starts at the target of a local call or function address. */
 function targetsOf(insns: readonly Instruction[], slots: Int32Array, starts: readonly number[]) {
   const targets = new Map<number, CodeTarget>();
+  const functionAt = new Map(starts.map((start, index) => [slots[start], index]));
   insns.forEach(({ op, imm }, i) => {
     if (!(op.kind === "call" && op.fn === "local" || op.kind === "lddw" && op.fn === "func")) {
       return;
     }
-    const index = starts.findIndex((start) => slots[start] === slots[i] + 1 + imm);
-    if (index >= 0) targets.set(slots[i], { kind: "function", index });
+    const index = functionAt.get(slots[i] + 1 + imm);
+    if (index !== undefined) targets.set(slots[i], { kind: "function", index });
   });
   return targets;
 }
