@@ -51,7 +51,7 @@ function sourceAtEnd(
 function edgeMoves(
   edge: MachineEdge,
   fn: MachineFunction,
-  allocator: BlockAllocator<unknown>,
+  allocator: BlockAllocator<MachineInsn>,
 ): Move[] {
   const { to, args } = edge;
   const start = allocator.startOf(to.index);
@@ -76,21 +76,21 @@ function edgeMoves(
 }
 
 /** Puts steps, edges and slots together. */
-class Assembler<T> {
+class Assembler<I extends MachineInsn> {
   readonly #registers: RegisterFile;
-  readonly #allocator: BlockAllocator<T>;
+  readonly #allocator: BlockAllocator<I>;
   readonly #slots: Int32Array;
-  readonly #makeJump: () => MachineInsn<T>;
+  readonly #makeJump: () => I;
   #slotCount: number;
   #temps = 0;
   #nextId: number;
 
   constructor(
-    fn: MachineFunction<T>,
+    fn: MachineFunction<I>,
     registers: RegisterFile,
-    allocator: BlockAllocator<T>,
+    allocator: BlockAllocator<I>,
     slots: { readonly slotOf: Int32Array; readonly count: number },
-    makeJump: () => MachineInsn<T>,
+    makeJump: () => I,
   ) {
     this.#registers = registers;
     this.#allocator = allocator;
@@ -114,9 +114,9 @@ class Assembler<T> {
   }
 
   /** The steps of a block with numbered slots, and each spilled definition stored. */
-  block(block: MachineBlock<T>, steps: readonly Step<T>[]): AllocatedBlock<T> {
+  block(block: MachineBlock<I>, steps: readonly Step<I>[]): AllocatedBlock<I> {
     const { spilled, onStack } = this.#allocator;
-    const result: Step<T>[] = [];
+    const result: Step<I>[] = [];
     const start = this.#allocator.startOf(block.index);
     for (const param of block.params) {
       if (spilled[param] !== 0 && onStack[param] === 0) {
@@ -136,12 +136,12 @@ class Assembler<T> {
     return { source: block.index, id: block.index, steps: result, term, succs };
   }
 
-  #store(vreg: number, register: number): Step<T> {
-    return new Step<T>("store", null, this.#slots[vreg], register, vreg);
+  #store(vreg: number, register: number): Step<I> {
+    return new Step<I>("store", null, this.#slots[vreg], register, vreg);
   }
 
   /** The steps of an edge. */
-  edge(edge: MachineEdge, moves: readonly Move[]): Step<T>[] {
+  edge(edge: MachineEdge, moves: readonly Move[]): Step<I>[] {
     const numbered = moves.map(({ dst, src, vreg }) => ({
       dst: this.#number(dst),
       src: src === REMAT ? REMAT : this.#number(src),
@@ -150,7 +150,7 @@ class Assembler<T> {
     let free = this.#registers.allocatable;
     const start = this.#allocator.startOf(edge.to.index);
     for (let r = 0; r < start.length; r++) if (start[r] >= 0) free &= ~(1 << r);
-    const steps: Step<T>[] = [];
+    const steps: Step<I>[] = [];
     let temps = 0;
     appendMoves(numbered, free, steps, () => {
       this.#temps = Math.max(this.#temps, ++temps);
@@ -160,8 +160,8 @@ class Assembler<T> {
   }
 
   /** A block for the moves of a critical edge. */
-  split(edge: MachineEdge, steps: Step<T>[]): AllocatedBlock<T> {
-    const term = new Step<T>("insn", this.#makeJump(), -1, 0, -1);
+  split(edge: MachineEdge, steps: Step<I>[]): AllocatedBlock<I> {
+    const term = new Step<I>("insn", this.#makeJump(), -1, 0, -1);
     return { source: -1, id: this.#nextId++, steps, term, succs: [edge.to.index] };
   }
 }
@@ -175,35 +175,35 @@ class Assembler<T> {
  * @returns The function over registers and slots.
  * @throws {InvariantError} If an instruction needs more registers at once than are allocatable.
  */
-export function allocateRegisters<T>(
-  fn: MachineFunction<T>,
+export function allocateRegisters<I extends MachineInsn>(
+  fn: MachineFunction<I>,
   registers: RegisterFile,
-  makeJump: () => MachineInsn<T>,
-): AllocatedFunction<T> {
+  makeJump: () => I,
+): AllocatedFunction<I> {
   const order = reversePostOrder(fn);
   const liveness = computeLiveness(fn, order);
   const allocator = new BlockAllocator(fn, registers, liveness);
-  const steps: Step<T>[][] = [];
+  const steps: Step<I>[][] = [];
   for (const index of order) steps[index] = allocator.walk(fn.blocks[index]);
   // All edges first: they decide which values need slots.
   const pending: EdgeMoves[] = [];
   for (const block of fn.blocks) {
     if (steps[block.index] === undefined) continue;
     for (const edge of block.succs) {
-      const moves = edgeMoves(edge, fn, allocator as BlockAllocator<unknown>);
+      const moves = edgeMoves(edge, fn, allocator as BlockAllocator<MachineInsn>);
       if (moves.length > 0) pending.push({ edge, moves });
     }
   }
   const slots = colourSlots(fn, liveness, allocator.spilled);
   const assembler = new Assembler(fn, registers, allocator, slots, makeJump);
-  const allocated: AllocatedBlock<T>[] = [];
+  const allocated: AllocatedBlock<I>[] = [];
   for (const block of fn.blocks) {
     if (steps[block.index] !== undefined) {
       allocated[block.index] = assembler.block(block, steps[block.index]);
     }
   }
-  const inline: AllocatedBlock<T>[][] = [];
-  const outlying: AllocatedBlock<T>[] = [];
+  const inline: AllocatedBlock<I>[][] = [];
+  const outlying: AllocatedBlock<I>[] = [];
   for (const { edge, moves } of pending) {
     const code = assembler.edge(edge, moves);
     const from = allocated[edge.from.index];
@@ -211,14 +211,14 @@ export function allocateRegisters<T>(
     else if (edge.to.preds.length === 1) allocated[edge.to.index].steps.unshift(...code);
     else {
       const split = assembler.split(edge, code);
-      const position = edge.from.succs.indexOf(edge as MachineEdge<T>);
+      const position = edge.from.succs.indexOf(edge as MachineEdge<I>);
       from.succs[position] = split.id;
       // The fall-through edge stays in line, the others go to the end.
       if (position === edge.from.succs.length - 1) (inline[from.id] ??= []).push(split);
       else outlying.push(split);
     }
   }
-  const blocks: AllocatedBlock<T>[] = [];
+  const blocks: AllocatedBlock<I>[] = [];
   for (const block of fn.blocks) {
     if (allocated[block.index] === undefined) continue;
     blocks.push(allocated[block.index]);

@@ -15,11 +15,11 @@ export type StepKind =
   | "remat"; // register dst = virtual register `vreg`, recomputed
 
 /** One step. All have all fields, so that reading one is monomorphic. */
-export class Step<T = unknown> {
+export class Step<I extends MachineInsn = MachineInsn> {
   /** What it does. */
   kind: StepKind;
   /** The target instruction of an `insn`. */
-  insn: MachineInsn<T> | null;
+  insn: I | null;
   /** Destination register or slot; -1 for none. */
   dst: number;
   /** Source register or slot; for an `insn` the registers of its uses, see {@link useRegister}. */
@@ -36,7 +36,7 @@ export class Step<T = unknown> {
    */
   constructor(
     kind: StepKind,
-    insn: MachineInsn<T> | null,
+    insn: I | null,
     dst: number,
     src: number,
     vreg: number,
@@ -59,13 +59,13 @@ export function useRegister(packed: number, index: number): number {
 }
 
 /** A block after allocation. */
-export interface AllocatedBlock<T = unknown> {
+export interface AllocatedBlock<I extends MachineInsn = MachineInsn> {
   /** Index of the machine block; -1 for a block that splits an edge. */
   readonly source: number;
   /** Steps in order, without the terminator. */
-  readonly steps: Step<T>[];
+  readonly steps: Step<I>[];
   /** The terminator, of kind `insn`. */
-  readonly term: Step<T>;
+  readonly term: Step<I>;
   /** Ids of its successors in the order of the terminator's edges. */
   readonly succs: number[];
   /** Its id: the index of its machine block, or a number above them all. */
@@ -73,9 +73,9 @@ export interface AllocatedBlock<T = unknown> {
 }
 
 /** A function after allocation. */
-export interface AllocatedFunction<T = unknown> {
+export interface AllocatedFunction<I extends MachineInsn = MachineInsn> {
   /** Blocks in layout order; unreachable ones are dropped. */
-  readonly blocks: readonly AllocatedBlock<T>[];
+  readonly blocks: readonly AllocatedBlock<I>[];
   /** Number of spill slots. */
   readonly slotCount: number;
 }

@@ -30,13 +30,13 @@ interface Evictee {
 }
 
 /** Walks blocks in an order in which each has a predecessor that was walked before. */
-export class BlockAllocator<T> {
+export class BlockAllocator<I extends MachineInsn> {
   /** 1 for each virtual register that needs a spill slot. */
   readonly spilled: Uint8Array;
   /** 1 for each block parameter that has no register at the start of its block. */
   readonly onStack: Uint8Array;
 
-  readonly #fn: MachineFunction<T>;
+  readonly #fn: MachineFunction<I>;
   readonly #registers: RegisterFile;
   readonly #liveness: Liveness;
   readonly #uses: NextUses;
@@ -48,14 +48,16 @@ export class BlockAllocator<T> {
   readonly #start: Int32Array;
   readonly #end: Int32Array;
   readonly #walked: Uint8Array;
-  #steps: Step<T>[] = [];
+  #steps: Step<I>[] = [];
+  /** Registers of the operands of the current instruction. */
+  readonly #read = new Int32Array(6);
 
   /**
    * @param fn The function.
    * @param registers The registers of the target.
    * @param liveness Liveness of the function.
    */
-  constructor(fn: MachineFunction<T>, registers: RegisterFile, liveness: Liveness) {
+  constructor(fn: MachineFunction<I>, registers: RegisterFile, liveness: Liveness) {
     this.#fn = fn;
     this.#registers = registers;
     this.#liveness = liveness;
@@ -96,7 +98,7 @@ export class BlockAllocator<T> {
    * @param block The block; it is the entry or a predecessor was walked.
    * @returns Its steps; the terminator is the last.
    */
-  walk(block: MachineBlock<T>): Step<T>[] {
+  walk(block: MachineBlock<I>): Step<I>[] {
     this.#steps = [];
     this.#uses.scan(block, (want) => this.#wantedAtEnd(block, want));
     this.#enter(block);
@@ -114,7 +116,7 @@ export class BlockAllocator<T> {
   // Block boundaries.
 
   /** Registers that successors already agreed on, and the preferences of parameters. */
-  #wantedAtEnd(block: MachineBlock<T>, want: (vreg: number, register: number) => void): void {
+  #wantedAtEnd(block: MachineBlock<I>, want: (vreg: number, register: number) => void): void {
     const { count } = this.#registers;
     for (const { to, args } of block.succs) {
       if (this.#walked[to.index] === 0) {
@@ -133,7 +135,7 @@ export class BlockAllocator<T> {
     }
   }
 
-  #enter(block: MachineBlock<T>): void {
+  #enter(block: MachineBlock<I>): void {
     const { next } = this.#uses;
     if (block.index === 0) {
       block.params.forEach((param, i) => {
@@ -157,7 +159,7 @@ export class BlockAllocator<T> {
   }
 
   /** The walked predecessor that leaves most in registers. */
-  #primaryEdge(block: MachineBlock<T>): MachineBlock<T>["preds"][number] {
+  #primaryEdge(block: MachineBlock<I>): MachineBlock<I>["preds"][number] {
     let best = null;
     let most = -1;
     for (const edge of block.preds) {
@@ -190,7 +192,7 @@ export class BlockAllocator<T> {
     this.#assign(param, keep >= 0 && (free & bit(keep)) !== 0 ? keep : this.#pick(param, free, -1));
   }
 
-  #leave(block: MachineBlock<T>): void {
+  #leave(block: MachineBlock<I>): void {
     const { next } = this.#uses;
     const end = this.endOf(block.index);
     for (let r = 0; r < end.length; r++) {
@@ -302,21 +304,22 @@ export class BlockAllocator<T> {
 
   // Instructions.
 
-  #allocate(insn: MachineInsn<T>, base: number, defNext: number, want: number): void {
+  #allocate(insn: I, base: number, defNext: number, want: number): void {
     const { uses } = insn;
     const { next, after } = this.#uses;
     if (insn.fixed !== null || insn.clobbers !== 0 || insn.defFixed >= 0) {
       this.#satisfyFixed(insn, base);
     }
     if (insn.commutative && uses.length === 2) this.#orderOperands(uses, base);
-    const read = this.#readOperands(insn, want);
+    this.#readOperands(insn, want);
+    const read = this.#read;
     let packed = 0;
     for (let k = 0; k < uses.length; k++) packed |= read[k] << (k * 5);
     // The copy of a tied operand comes before the operands are released: it must not land on one of them.
     const { tied, def } = insn;
     let dst = -1;
     if (tied >= 0) {
-      dst = this.#tiedDefinition(insn, base, read, want);
+      dst = this.#tiedDefinition(insn, base, want);
       packed = packed & ~(31 << (tied * 5)) | dst << (tied * 5);
     }
     for (let k = 0; k < uses.length; k++) next[uses[k]] = after[base + k];
@@ -328,7 +331,7 @@ export class BlockAllocator<T> {
         this.#clobber(bit(dst));
       } else if (tied < 0) dst = this.#choose(def, 0, want);
     }
-    this.#steps.push(new Step<T>("insn", insn, dst, packed, -1));
+    this.#steps.push(new Step<I>("insn", insn, dst, packed, -1));
     if (def >= 0 && defNext < NEVER) {
       this.#assign(def, dst);
       next[def] = defNext;
@@ -336,9 +339,8 @@ export class BlockAllocator<T> {
   }
 
   /** Registers of the operands; what is in none is loaded. */
-  #readOperands(insn: MachineInsn<T>, want: number): number[] {
+  #readOperands(insn: I, want: number): void {
     const { uses, fixed } = insn;
-    const read: number[] = [];
     let locked = 0;
     if (fixed !== null) {
       for (const register of fixed) {
@@ -358,9 +360,8 @@ export class BlockAllocator<T> {
           : this.#load(uses[k], locked, insn.tied === k ? want : -1);
         locked |= bit(register);
       }
-      read.push(register);
+      this.#read[k] = register;
     }
-    return read;
   }
 
   /** Puts the operand that dies first of a commutative instruction, so that its register can be taken over. */
@@ -379,12 +380,12 @@ export class BlockAllocator<T> {
    * else another that it is copied to.
    */
   #tiedDefinition(
-    insn: MachineInsn<T>,
+    insn: I,
     base: number,
-    read: readonly number[],
     want: number,
   ): number {
     const { uses, tied, def } = insn;
+    const read = this.#read;
     const vreg = uses[tied];
     const register = read[tied];
     const { after } = this.#uses;
@@ -401,7 +402,7 @@ export class BlockAllocator<T> {
     let exclude = 0;
     for (let k = 0; k < uses.length; k++) if (k !== tied) exclude |= bit(read[k]);
     const dst = this.#choose(def, exclude, want);
-    if (dst !== register) this.#steps.push(new Step<T>("move", null, dst, register, vreg));
+    if (dst !== register) this.#steps.push(new Step<I>("move", null, dst, register, vreg));
     return dst;
   }
 
@@ -421,7 +422,7 @@ export class BlockAllocator<T> {
   }
 
   /** Moves operands into their fixed registers and what must survive out of the way, all at once. */
-  #satisfyFixed(insn: MachineInsn<T>, base: number): void {
+  #satisfyFixed(insn: I, base: number): void {
     const { uses, fixed } = insn;
     const wanted = new Int32Array(this.#content.length).fill(-1);
     let fixedMask = 0;
@@ -448,7 +449,7 @@ export class BlockAllocator<T> {
 
   /** Finds new registers for values that would be overwritten, nearest use first; drops what finds none. */
   #relocate(
-    insn: MachineInsn<T>,
+    insn: I,
     base: number,
     wanted: Int32Array,
     fixedMask: number,
@@ -478,14 +479,14 @@ export class BlockAllocator<T> {
     }
   }
 
-  #operandMask(insn: MachineInsn<T>): number {
+  #operandMask(insn: I): number {
     let mask = 0;
     for (const vreg of insn.uses) mask |= this.#where[vreg];
     return mask;
   }
 
   #evictees(
-    insn: MachineInsn<T>,
+    insn: I,
     base: number,
     wanted: Int32Array,
     fixedMask: number,

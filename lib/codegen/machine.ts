@@ -5,10 +5,11 @@
  * @module
  */
 
-/** A target instruction over virtual registers. Registers are numbers of the target, below 32. */
-export class MachineInsn<T = unknown> {
-  /** What the target emits; opaque to the allocator. */
-  code: T;
+/**
+ * A target instruction over virtual registers; a target extends it by what it emits. Registers are numbers of the
+ * target, below 32.
+ */
+export class MachineInsn {
   /** Virtual register defined, -1 for none. */
   def: number;
   /** Virtual registers read. */
@@ -27,41 +28,39 @@ export class MachineInsn<T = unknown> {
   move = false;
 
   /**
-   * @param code What the target emits.
    * @param def Virtual register defined, -1 for none.
    * @param uses Virtual registers read.
    */
-  constructor(code: T, def: number, uses: number[]) {
-    this.code = code;
+  constructor(def: number, uses: number[]) {
     this.def = def;
     this.uses = uses;
   }
 }
 
 /** An edge between machine blocks with an argument for each parameter of its target. */
-export interface MachineEdge<T = unknown> {
+export interface MachineEdge<I extends MachineInsn = MachineInsn> {
   /** The block it leaves. */
-  readonly from: MachineBlock<T>;
+  readonly from: MachineBlock<I>;
   /** The block it enters. */
-  readonly to: MachineBlock<T>;
+  readonly to: MachineBlock<I>;
   /** Virtual registers, parallel to `to.params`. */
   readonly args: readonly number[];
 }
 
 /** A basic block of machine instructions. */
-export class MachineBlock<T = unknown> {
+export class MachineBlock<I extends MachineInsn = MachineInsn> {
   /** Index in {@link MachineFunction.blocks}. */
   readonly index: number;
   /** Virtual registers defined at its start. */
   params: number[] = [];
   /** Instructions in order, without the terminator. */
-  insns: MachineInsn<T>[] = [];
+  insns: I[] = [];
   /** The terminator; its uses are read before any edge is taken. */
-  term: MachineInsn<T>;
+  term: I;
   /** Edges that leave; their order means what the terminator says. */
-  succs: MachineEdge<T>[] = [];
+  succs: MachineEdge<I>[] = [];
   /** Edges that enter. */
-  preds: MachineEdge<T>[] = [];
+  preds: MachineEdge<I>[] = [];
   /** How many loops contain it. */
   depth = 0;
 
@@ -69,7 +68,7 @@ export class MachineBlock<T = unknown> {
    * @param index Index in the function.
    * @param term The terminator.
    */
-  constructor(index: number, term: MachineInsn<T>) {
+  constructor(index: number, term: I) {
     this.index = index;
     this.term = term;
   }
@@ -86,11 +85,11 @@ export interface RegisterFile {
 }
 
 /** A function in machine form. */
-export interface MachineFunction<T = unknown> {
+export interface MachineFunction<I extends MachineInsn = MachineInsn> {
   /** Name, for messages. */
   readonly name: string;
   /** Blocks in layout order; the first is the entry, without predecessors. */
-  readonly blocks: MachineBlock<T>[];
+  readonly blocks: MachineBlock<I>[];
   /** Number of virtual registers. */
   readonly vregCount: number;
   /** Preferred register of each virtual register, -1 for none. */
@@ -102,7 +101,7 @@ export interface MachineFunction<T = unknown> {
    * registers and itself. Null if it cannot be; an empty list for one that is undefined, so that nothing needs to be
    * done.
    */
-  readonly remat: (readonly MachineInsn<T>[] | null)[];
+  readonly remat: (readonly I[] | null)[];
   /** Registers in which the parameters of the entry block arrive. */
   readonly entryRegisters: readonly number[];
 }

@@ -7,6 +7,7 @@
  */
 
 import { Step } from "./allocation.ts";
+import type { MachineInsn } from "./machine.ts";
 
 /** Locations at or above this number are spill slots, below are registers. */
 export const SLOT = 32;
@@ -24,13 +25,13 @@ export interface Move {
 }
 
 /** Emits the moves of one place; holds what is needed to break cycles. */
-class Sequencer<T> {
+class Sequencer<I extends MachineInsn> {
   readonly #pending: Move[];
-  readonly #steps: Step<T>[];
+  readonly #steps: Step<I>[];
   readonly #tempSlot: () => number;
   #free: number;
 
-  constructor(moves: readonly Move[], free: number, steps: Step<T>[], tempSlot: () => number) {
+  constructor(moves: readonly Move[], free: number, steps: Step<I>[], tempSlot: () => number) {
     this.#pending = moves.filter((move) => move.dst !== move.src).map((move) => ({ ...move }));
     this.#steps = steps;
     this.#tempSlot = tempSlot;
@@ -79,7 +80,7 @@ class Sequencer<T> {
     if (move.dst < SLOT) {
       this.#free &= ~(1 << move.dst);
       if (move.src === REMAT) {
-        this.#steps.push(new Step<T>("remat", null, move.dst, -1, move.vreg));
+        this.#steps.push(new Step<I>("remat", null, move.dst, -1, move.vreg));
       } else this.#copy(move.dst, move.src, move.vreg);
     } else if (move.src >= 0 && move.src < SLOT) {
       this.#copy(move.dst, move.src, move.vreg);
@@ -95,16 +96,16 @@ class Sequencer<T> {
     const saved = free >= 0 ? -1 : this.#tempSlot();
     if (saved >= 0) this.#copy(saved, register, move.vreg);
     if (move.src === REMAT) {
-      this.#steps.push(new Step<T>("remat", null, register, -1, move.vreg));
+      this.#steps.push(new Step<I>("remat", null, register, -1, move.vreg));
     } else this.#copy(register, move.src, move.vreg);
     this.#copy(move.dst, register, move.vreg);
     if (saved >= 0) this.#copy(register, saved, move.vreg);
   }
 
   #copy(dst: number, src: number, vreg: number): void {
-    if (dst >= SLOT) this.#steps.push(new Step<T>("store", null, dst - SLOT, src, vreg));
-    else if (src >= SLOT) this.#steps.push(new Step<T>("load", null, dst, src - SLOT, vreg));
-    else this.#steps.push(new Step<T>("move", null, dst, src, vreg));
+    if (dst >= SLOT) this.#steps.push(new Step<I>("store", null, dst - SLOT, src, vreg));
+    else if (src >= SLOT) this.#steps.push(new Step<I>("load", null, dst, src - SLOT, vreg));
+    else this.#steps.push(new Step<I>("move", null, dst, src, vreg));
   }
 }
 
@@ -116,10 +117,10 @@ class Sequencer<T> {
  * @param steps Where to append.
  * @param tempSlot Makes a location that nothing else uses, for when no register is free; each call may give another.
  */
-export function appendMoves<T>(
+export function appendMoves<I extends MachineInsn>(
   moves: readonly Move[],
   free: number,
-  steps: Step<T>[],
+  steps: Step<I>[],
   tempSlot: () => number,
 ): void {
   if (moves.length === 1) {
@@ -127,7 +128,7 @@ export function appendMoves<T>(
     const [{ dst, src, vreg }] = moves;
     if (dst === src) return;
     if (dst < SLOT && src >= 0 && src < SLOT) {
-      steps.push(new Step<T>("move", null, dst, src, vreg));
+      steps.push(new Step<I>("move", null, dst, src, vreg));
       return;
     }
   }

@@ -5,13 +5,24 @@
  * @module
  */
 
-import type { MachineInsn, RegisterFile } from "../../codegen/machine.ts";
+import { useRegister } from "../../codegen/allocation.ts";
+import { MachineInsn, type RegisterFile } from "../../codegen/machine.ts";
 import { Instruction } from "../../isa/instruction.ts";
 import { findOp, type Op } from "../../isa/ops.ts";
 import type { CodeRelocation, CoreRecord } from "../../object/program.ts";
 
-/** The payload of a machine instruction. */
-export interface BpfCode {
+/** What is attached to an instruction besides its fields. */
+export interface Attachment {
+  /** Relocation. */
+  readonly relocation: CodeRelocation | null;
+  /** CO-RE record. */
+  readonly core: CoreRecord | null;
+  /** Index of the local function that it calls or takes the address of, -1 for none. */
+  readonly target: number;
+}
+
+/** A machine instruction of this target. */
+export class BpfInsn extends MachineInsn {
   /** Row of the instruction table. */
   readonly op: Op;
   /** Offset field, where it is not a jump distance. */
@@ -22,16 +33,38 @@ export interface BpfCode {
   readonly high: number;
   /** Slot in the section that it stems from, -1 for none. */
   readonly pc: number;
-  /** Relocation to attach. */
-  readonly relocation: CodeRelocation | null;
-  /** CO-RE record to attach. */
-  readonly core: CoreRecord | null;
-  /** Index of the local function that it calls or takes the address of, -1 for none. */
-  readonly target: number;
-}
+  /** What is attached; null for nothing. */
+  readonly attachment: Attachment | null;
 
-/** A machine instruction of this target. */
-export type BpfInsn = MachineInsn<BpfCode>;
+  /**
+   * @param op Row of the instruction table.
+   * @param def Virtual register defined, -1 for none.
+   * @param uses Virtual registers read.
+   * @param pc Slot in the section that it stems from, -1 for none.
+   * @param off Offset field.
+   * @param imm Immediate field.
+   * @param high High half of an `lddw`.
+   * @param attachment What is attached.
+   */
+  constructor(
+    op: Op,
+    def: number,
+    uses: number[],
+    pc = -1,
+    off = 0,
+    imm = 0,
+    high = 0,
+    attachment: Attachment | null = null,
+  ) {
+    super(def, uses);
+    this.op = op;
+    this.off = off;
+    this.imm = imm;
+    this.high = high;
+    this.pc = pc;
+    this.attachment = attachment;
+  }
+}
 
 /** The frame pointer. */
 export const FRAME_REGISTER = 10;
@@ -79,64 +112,57 @@ export const BPF: {
 /**
  * Puts registers into a machine instruction.
  *
- * @param code The payload.
+ * @param insn The machine instruction.
  * @param def Register of the definition, -1 for none.
- * @param use Register of a use by index.
+ * @param uses Packed registers of the uses, see {@link useRegister}.
  * @returns The instruction; jump distances are 0.
  */
-export function toInstruction(
-  code: BpfCode,
-  def: number,
-  use: (index: number) => number,
-): Instruction {
-  const { op, off, imm, high } = code;
-  let dst = 0;
+export function toInstruction(insn: BpfInsn, def: number, uses: number): Instruction {
+  const { op } = insn;
+  let dst = def;
   let src = 0;
   switch (op.kind) {
     case "alu":
-      dst = def;
-      if (op.form === "reg") src = use(1);
-      break;
-    case "unary":
-    case "lddw":
-      dst = def;
+      if (op.form === "reg") src = useRegister(uses, 1);
       break;
     case "mov":
-      dst = def;
-      if (op.form === "reg") src = use(0);
+      if (op.form === "reg") src = useRegister(uses, 0);
       break;
     case "cast":
     case "load":
-      dst = def;
-      src = use(0);
+      src = useRegister(uses, 0);
       break;
     case "atomic":
       if (op.fn === "load_acquire") {
-        dst = def;
-        src = use(0);
+        src = useRegister(uses, 0);
         break;
       }
-      dst = use(0);
-      src = use(1);
+      dst = useRegister(uses, 0);
+      src = useRegister(uses, 1);
       break;
     case "store":
     case "branch":
-      dst = use(0);
-      if (op.form === "reg") src = use(1);
+      dst = useRegister(uses, 0);
+      if (op.form === "reg") src = useRegister(uses, 1);
       break;
     case "packet":
-      if (op.fn === "ind") src = use(1);
+      dst = 0;
+      if (op.fn === "ind") src = useRegister(uses, 1);
       break;
     case "callx":
     case "gotox":
-      dst = use(0);
+      dst = useRegister(uses, 0);
       break;
     case "goto":
     case "may_goto":
     case "call":
     case "exit":
+      dst = 0;
+      break;
+    case "unary":
+    case "lddw":
     case "invalid":
       break;
   }
-  return new Instruction(op, dst, src, off, imm, high);
+  return new Instruction(op, dst, src, insn.off, insn.imm, insn.high);
 }

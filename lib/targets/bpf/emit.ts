@@ -16,7 +16,7 @@ import { InvariantError } from "../../errors.ts";
 import { Instruction } from "../../isa/instruction.ts";
 import { COND, type Cond, type Version } from "../../isa/ops.ts";
 import type { CodeRelocation, CoreRecord, FunctionCode } from "../../object/program.ts";
-import { BPF, type BpfCode, FRAME_REGISTER, toInstruction } from "./code.ts";
+import { BPF, type BpfInsn, FRAME_REGISTER, toInstruction } from "./code.ts";
 import { relaxJumps } from "./jumps.ts";
 import { Rows } from "./rows.ts";
 
@@ -41,32 +41,33 @@ export class CodeBuffer {
    * Appends an instruction.
    *
    * @param insn The instruction.
-   * @param code What it was made from: origin and attachments; null for none.
+   * @param from What it was made from: origin and attachments; null for none.
    * @param label Block id that a jump goes to, -1 for no jump.
    */
-  push(insn: Instruction, code: BpfCode | null, label = -1): void {
-    if (code !== null) {
+  push(insn: Instruction, from: BpfInsn | null, label = -1): void {
+    const attachment = from === null ? null : from.attachment;
+    if (attachment !== null) {
       const index = this.insns.length;
-      if (code.relocation !== null) this.relocations.set(index, code.relocation);
-      if (code.core !== null) this.core.set(index, code.core);
-      if (code.target >= 0) this.targets.set(index, code.target);
+      if (attachment.relocation !== null) this.relocations.set(index, attachment.relocation);
+      if (attachment.core !== null) this.core.set(index, attachment.core);
+      if (attachment.target >= 0) this.targets.set(index, attachment.target);
     }
     this.insns.push(insn);
-    this.origins.push(code === null ? -1 : code.pc);
+    this.origins.push(from === null ? -1 : from.pc);
     this.labels.push(label);
   }
 }
 
 class Emitter {
-  readonly #fn: MachineFunction<BpfCode>;
-  readonly #allocated: AllocatedFunction<BpfCode>;
+  readonly #fn: MachineFunction<BpfInsn>;
+  readonly #allocated: AllocatedFunction<BpfInsn>;
   readonly #frame: number;
   readonly #cpu: Version;
   readonly buffer: CodeBuffer = new CodeBuffer();
 
   constructor(
-    fn: MachineFunction<BpfCode>,
-    allocated: AllocatedFunction<BpfCode>,
+    fn: MachineFunction<BpfInsn>,
+    allocated: AllocatedFunction<BpfInsn>,
     frame: number,
     cpu: Version,
   ) {
@@ -86,13 +87,13 @@ class Emitter {
     }
   }
 
-  #step(step: Step<BpfCode>): void {
+  #step(step: Step<BpfInsn>): void {
     const { kind, dst, src } = step;
     switch (kind) {
       case "insn": {
         const insn = step.insn!;
         if (insn.move && dst === useRegister(src, 0)) return;
-        this.buffer.push(toInstruction(insn.code, dst, (k) => useRegister(src, k)), insn.code);
+        this.buffer.push(toInstruction(insn, dst, src), insn);
         return;
       }
       case "move":
@@ -117,50 +118,50 @@ class Emitter {
   #rematerialise(vreg: number, dst: number): void {
     const recipe = this.#fn.remat[vreg];
     if (recipe === null) throw new InvariantError(`value ${vreg} cannot be recomputed`);
-    for (const { code, uses } of recipe) {
-      const use = (k: number): number =>
-        this.#fn.homes[uses[k]] >= 0 ? this.#fn.homes[uses[k]] : dst;
-      this.buffer.push(toInstruction(code, dst, use), code);
+    for (const insn of recipe) {
+      // Its only uses are a reserved register and what the recipe computed so far.
+      const home = insn.uses.length > 0 ? this.#fn.homes[insn.uses[0]] : -1;
+      this.buffer.push(toInstruction(insn, dst, home >= 0 ? home : dst), insn);
     }
   }
 
-  #terminator(block: AllocatedBlock<BpfCode>, next: number): void {
+  #terminator(block: AllocatedBlock<BpfInsn>, next: number): void {
     const { term, succs } = block;
-    const { code } = term.insn!;
-    const insn = toInstruction(code, -1, (k) => useRegister(term.src, k));
-    switch (code.op.kind) {
+    const from = term.insn!;
+    const insn = toInstruction(from, 0, term.src);
+    switch (insn.op.kind) {
       case "goto":
-        if (succs[0] !== next) this.buffer.push(insn, code, succs[0]);
+        if (succs[0] !== next) this.buffer.push(insn, from, succs[0]);
         return;
       case "branch":
-        return this.#branch(insn, code, succs[0], succs[1], next);
+        return this.#branch(insn, from, succs[0], succs[1], next);
       case "may_goto":
-        this.buffer.push(insn, code, succs[0]);
+        this.buffer.push(insn, from, succs[0]);
         if (succs[1] !== next) this.#jump(succs[1]);
         return;
       default:
-        this.buffer.push(insn, code);
+        this.buffer.push(insn, from);
     }
   }
 
   #branch(
     insn: Instruction,
-    code: BpfCode,
+    from: BpfInsn,
     taken: number,
     otherwise: number,
     next: number,
   ): void {
     if (otherwise === next) {
-      this.buffer.push(insn, code, taken);
+      this.buffer.push(insn, from, taken);
       return;
     }
-    const { inverse } = COND[code.op.fn as Cond];
+    const { inverse } = COND[insn.op.fn as Cond];
     if (taken === next && inverse !== null && COND[inverse].version <= this.#cpu) {
-      insn.op = Rows.branch(inverse, code.op.width, code.op.form as "imm" | "reg");
-      this.buffer.push(insn, code, otherwise);
+      insn.op = Rows.branch(inverse, insn.op.width, insn.op.form as "imm" | "reg");
+      this.buffer.push(insn, from, otherwise);
       return;
     }
-    this.buffer.push(insn, code, taken);
+    this.buffer.push(insn, from, taken);
     this.#jump(otherwise);
   }
 
@@ -179,8 +180,8 @@ class Emitter {
  * @returns The code.
  */
 export function emitBpf(
-  fn: MachineFunction<BpfCode>,
-  allocated: AllocatedFunction<BpfCode>,
+  fn: MachineFunction<BpfInsn>,
+  allocated: AllocatedFunction<BpfInsn>,
   frame: number,
   cpu: Version,
 ): FunctionCode {

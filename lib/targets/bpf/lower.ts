@@ -8,18 +8,21 @@
  * @module
  */
 
-import {
-  MachineBlock,
-  type MachineEdge,
-  type MachineFunction,
-  MachineInsn,
-} from "../../codegen/machine.ts";
+import { MachineBlock, type MachineEdge, type MachineFunction } from "../../codegen/machine.ts";
 import type { ByteOrder } from "../../bytes.ts";
 import { InvariantError, UnsupportedError } from "../../errors.ts";
+import type { CoreRecord } from "../../object/program.ts";
 import type { Block, IrFunction, Terminator, Value } from "../../ir/function.ts";
-import { ATOMIC, COND, type Op, type Version } from "../../isa/ops.ts";
-import { type AtomicOp, type Cond, findOp, type Width } from "../../isa/ops.ts";
-import { BPF, type BpfCode, type BpfInsn, CALL_CLOBBERS, FRAME_REGISTER } from "./code.ts";
+import {
+  ATOMIC,
+  type AtomicOp,
+  COND,
+  type Cond,
+  type Op,
+  type Version,
+  type Width,
+} from "../../isa/ops.ts";
+import { type Attachment, BPF, BpfInsn, CALL_CLOBBERS, FRAME_REGISTER } from "./code.ts";
 import { imm32, Rows } from "./rows.ts";
 
 /** What lowering must know of the target machine. */
@@ -30,7 +33,20 @@ export interface BpfOptions {
   readonly order: ByteOrder;
 }
 
-type Extra = { -readonly [K in keyof BpfCode]?: BpfCode[K] };
+/** Fields of an instruction besides its operands. */
+interface Extra {
+  readonly off?: number;
+  readonly imm?: number;
+  readonly high?: number;
+  readonly attachment?: Attachment | null;
+}
+
+const NOTHING: Extra = {};
+
+/** The attachment that carries a CO-RE record, if there is one. */
+function coreAttachment(core: CoreRecord | null): Attachment | null {
+  return core === null ? null : { relocation: null, core, target: -1 };
+}
 
 /** Lowers one function. */
 class Lowering {
@@ -52,9 +68,9 @@ class Lowering {
     this.#hints = new Array(fn.valueCount).fill(-1);
   }
 
-  run(depths: Int32Array | null): MachineFunction<BpfCode> {
-    const blocks: MachineBlock<BpfCode>[] = [];
-    const byId: MachineBlock<BpfCode>[] = [];
+  run(depths: Int32Array | null): MachineFunction<BpfInsn> {
+    const blocks: MachineBlock<BpfInsn>[] = [];
+    const byId: MachineBlock<BpfInsn>[] = [];
     for (const block of this.#fn.blocks) {
       const machine = this.#block(block, blocks.length);
       if (depths !== null) machine.depth = depths[block.id];
@@ -75,7 +91,7 @@ class Lowering {
     };
   }
 
-  #block(block: Block, index: number): MachineBlock<BpfCode> {
+  #block(block: Block, index: number): MachineBlock<BpfInsn> {
     const { term } = block;
     if (term === null) throw new InvariantError(`block ${block.id} has no terminator`);
     this.#insns = [];
@@ -87,19 +103,19 @@ class Lowering {
     }
     this.#pc = term.pc;
     const insn = this.#terminator(term);
-    const machine = new MachineBlock<BpfCode>(index, insn);
+    const machine = new MachineBlock<BpfInsn>(index, insn);
     machine.insns = this.#insns;
     machine.params = block.params.map((param) => param.id);
     return machine;
   }
 
-  #edges(block: Block, byId: readonly MachineBlock<BpfCode>[]): void {
+  #edges(block: Block, byId: readonly MachineBlock<BpfInsn>[]): void {
     const from = byId[block.id];
     const { edges } = block.term!;
     // A branch that was lowered to the inverse condition goes the other way.
     const flipped = this.#flipped.has(block.id);
     for (const edge of flipped ? [edges[1], edges[0]] : edges) {
-      const machine: MachineEdge<BpfCode> = {
+      const machine: MachineEdge<BpfInsn> = {
         from,
         to: byId[edge.to.id],
         args: edge.args.map((arg) => this.#argument(arg)),
@@ -117,7 +133,7 @@ class Lowering {
     return this.#vregs++;
   }
 
-  #code(op: Op, extra: Extra = {}): BpfCode {
+  #make(op: Op, def: number, uses: number[], extra: Extra = NOTHING): BpfInsn {
     if (op.version > this.#options.cpu) {
       const what = [op.kind, op.fn, op.width === 32 ? "32" : ""].filter((part) => part !== "");
       throw new UnsupportedError(
@@ -125,38 +141,34 @@ class Lowering {
         { function: this.#fn.name, pc: this.#pc },
       );
     }
-    return {
-      op,
-      off: extra.off ?? 0,
-      imm: extra.imm ?? 0,
-      high: extra.high ?? 0,
-      pc: this.#pc,
-      relocation: extra.relocation ?? null,
-      core: extra.core ?? null,
-      target: extra.target ?? -1,
-    };
+    const { off = 0, imm = 0, high = 0, attachment = null } = extra;
+    return new BpfInsn(op, def, uses, this.#pc, off, imm, high, attachment);
   }
 
   #emit(op: Op, def: number, uses: number[], extra?: Extra): BpfInsn {
-    const insn = new MachineInsn(this.#code(op, extra), def, uses);
+    const insn = this.#make(op, def, uses, extra);
     this.#insns.push(insn);
     return insn;
   }
 
   /** The instruction that puts a leaf into a register. */
   #materialise(leaf: Value, def: number): BpfInsn {
-    const make = (op: Op, extra: Extra): BpfInsn => new MachineInsn(this.#code(op, extra), def, []);
+    const make = (op: Op, extra: Extra): BpfInsn => this.#make(op, def, [], extra);
     if (leaf.op === "symbol") {
       const { kind, imm, high, relocation, target } = leaf.ref!;
-      return make(findOp({ kind: "lddw", fn: kind }), { imm, high, relocation, target });
+      const attachment = relocation === null && target < 0
+        ? null
+        : { relocation, core: null, target };
+      return make(Rows.lddw(kind), { imm, high, attachment });
     }
     if (leaf.op === "undef") return make(BPF.movImm, {});
     const low = Number(BigInt.asIntN(32, leaf.imm));
+    const attachment = coreAttachment(leaf.core);
     if (leaf.op === "core" && leaf.width === 32) {
-      return make(BPF.movImm, { imm: low, core: leaf.core });
+      return make(BPF.movImm, { imm: low, attachment });
     }
     const high = Number(BigInt.asIntN(32, leaf.imm >> 32n));
-    if (leaf.op === "core") return make(BPF.lddw, { imm: low, high, core: leaf.core });
+    if (leaf.op === "core") return make(BPF.lddw, { imm: low, high, attachment });
     if (high === (low >> 31)) return make(BPF.movImm, { imm: low });
     if (high === 0 && this.#options.cpu >= 3) return make(BPF.mov32Imm, { imm: low });
     return make(BPF.lddw, { imm: low, high });
@@ -243,7 +255,7 @@ class Lowering {
       this.#remat[value.id] = [insn];
     } else if (source.op === "core" && source.width === 32) {
       const imm = Number(BigInt.asIntN(32, source.imm));
-      this.#emit(BPF.mov32Imm, value.id, [], { imm, core: source.core });
+      this.#emit(BPF.mov32Imm, value.id, [], { imm, attachment: coreAttachment(source.core) });
     } else this.#emit(BPF.mov32Reg, value.id, [this.#operand(source)]);
   }
 
@@ -279,15 +291,13 @@ class Lowering {
     const imm = Rows.aluImm(fn, width, b);
     const left = this.#operand(a);
     if (imm !== null) {
-      const core = b.op === "core" ? b.core : null;
-      const insn = this.#emit(Rows.alu(fn, width, "imm"), value.id, [left], { imm, core });
+      const attachment = coreAttachment(b.core);
+      const insn = this.#emit(Rows.alu(fn, width, "imm"), value.id, [left], { imm, attachment });
       insn.tied = 0;
       // An address in the frame is cheaper to recompute than to spill.
       const base = this.#remat[left];
-      if (fn === "add" && width === 64 && core === null && (a.op === "frame" || isFrameCopy(a))) {
-        const copy = a.op === "frame"
-          ? [new MachineInsn(this.#code(BPF.movReg), value.id, [left])]
-          : base;
+      if (fn === "add" && width === 64 && b.core === null && (a.op === "frame" || isFrameCopy(a))) {
+        const copy = a.op === "frame" ? [this.#make(BPF.movReg, value.id, [left])] : base;
         if (copy !== null) this.#remat[value.id] = [...copy, insn];
       }
       return;
@@ -305,7 +315,7 @@ class Lowering {
   #load(value: Value): void {
     const { size, sign, off, core } = value;
     const base = this.#operand(value.args[0]);
-    const extra = { off, core };
+    const extra = { off, attachment: coreAttachment(core) };
     if (sign === 0 || this.#options.cpu >= 4) {
       this.#emit(Rows.load(size, sign), value.id, [base], extra);
       return;
@@ -320,11 +330,15 @@ class Lowering {
     const [base, stored] = value.args;
     const imm = imm32(stored, size === 8 ? 64 : 32);
     if (imm !== null) {
-      this.#emit(Rows.store(size, "imm"), -1, [this.#operand(base)], { off, imm, core });
+      this.#emit(Rows.store(size, "imm"), -1, [this.#operand(base)], {
+        off,
+        imm,
+        attachment: coreAttachment(core),
+      });
       return;
     }
     const uses = [this.#operand(base), this.#operand(stored)];
-    this.#emit(Rows.store(size, "reg"), -1, uses, { off, core });
+    this.#emit(Rows.store(size, "reg"), -1, uses, { off, attachment: coreAttachment(core) });
   }
 
   #atomic(value: Value): void {
@@ -332,7 +346,10 @@ class Lowering {
     const fn = value.fn as AtomicOp;
     const uses = value.args.map((arg) => this.#operand(arg));
     const def = ATOMIC[fn].fetches ? value.id : -1;
-    const insn = this.#emit(Rows.atomic(fn, value.size), def, uses, { off, core });
+    const insn = this.#emit(Rows.atomic(fn, value.size), def, uses, {
+      off,
+      attachment: coreAttachment(core),
+    });
     if (fn === "cmpxchg") {
       insn.defFixed = 0;
       insn.fixed = [-1, -1, 0];
@@ -370,12 +387,14 @@ class Lowering {
         break;
       case "local": {
         const { target, relocation } = callee;
-        insn = this.#emit(Rows.call("local"), value.id, uses, { imm: -1, target, relocation });
+        const attachment = { relocation, core: null, target };
+        insn = this.#emit(Rows.call("local"), value.id, uses, { imm: -1, attachment });
         break;
       }
       case "kfunc": {
         const { imm, off, relocation } = callee;
-        insn = this.#emit(Rows.call(callee.form), value.id, uses, { imm, off, relocation });
+        const attachment = relocation === null ? null : { relocation, core: null, target: -1 };
+        insn = this.#emit(Rows.call(callee.form), value.id, uses, { imm, off, attachment });
         break;
       }
       case "indirect":
@@ -394,15 +413,15 @@ class Lowering {
   #terminator(term: Terminator): BpfInsn {
     switch (term.op) {
       case "jump":
-        return new MachineInsn(this.#code(BPF.goto), -1, []);
+        return this.#make(BPF.goto, -1, []);
       case "may_goto":
-        return new MachineInsn(this.#code(Rows.mayGoto), -1, []);
+        return this.#make(Rows.mayGoto, -1, []);
       case "gotox":
-        return new MachineInsn(this.#code(Rows.gotox), -1, [this.#operand(term.args[0])]);
+        return this.#make(Rows.gotox, -1, [this.#operand(term.args[0])]);
       case "return": {
         const result = term.args[0];
         const none = result.op === "undef";
-        const insn = new MachineInsn(this.#code(BPF.exit), -1, none ? [] : [this.#operand(result)]);
+        const insn = this.#make(BPF.exit, -1, none ? [] : [this.#operand(result)]);
         if (!none) insn.fixed = [0];
         return insn;
       }
@@ -429,7 +448,7 @@ class Lowering {
       const signed = fn.startsWith("s") && fn !== "set";
       const widen = (value: Value): number => this.#widen(value, signed);
       width = 64;
-      return new MachineInsn(this.#code(Rows.branch(fn, width, "reg")), -1, [widen(a), widen(b)]);
+      return this.#make(Rows.branch(fn, width, "reg"), -1, [widen(a), widen(b)]);
     }
     return this.#compare(fn, width, a, b);
   }
@@ -438,10 +457,10 @@ class Lowering {
     const imm = imm32(b, width);
     const left = this.#operand(a);
     if (imm !== null) {
-      return new MachineInsn(this.#code(Rows.branch(fn, width, "imm"), { imm }), -1, [left]);
+      return this.#make(Rows.branch(fn, width, "imm"), -1, [left], { imm });
     }
     const uses = [left, this.#operand(b)];
-    return new MachineInsn(this.#code(Rows.branch(fn, width, "reg")), -1, uses);
+    return this.#make(Rows.branch(fn, width, "reg"), -1, uses);
   }
 
   /** The low 32 bits of a value extended to 64, for versions without 32-bit comparisons. */
@@ -471,6 +490,6 @@ export function lowerToBpf(
   fn: IrFunction,
   options: BpfOptions,
   depths: Int32Array | null = null,
-): MachineFunction<BpfCode> {
+): MachineFunction<BpfInsn> {
   return new Lowering(fn, options).run(depths);
 }

@@ -14,6 +14,7 @@ import {
   COND,
   type Cond,
   findOp,
+  LDDW_KINDS,
   type Op,
   type Size,
   UNARY,
@@ -56,6 +57,7 @@ const swapRows: Record<string, Op> = table(
   UNARY_OPS.filter((fn) => fn !== "neg"),
   (fn) => findOp({ kind: "unary", fn }),
 );
+const lddwRows: Record<string, Op> = table(LDDW_KINDS, (fn) => findOp({ kind: "lddw", fn }));
 const callRows = table(["helper", "local", "kfunc"] as const, (fn) => findOp({ kind: "call", fn }));
 
 const key = (size: number, more: number): number => size * 64 + more;
@@ -141,6 +143,9 @@ export const Rows = {
   },
   packet(fn: string, size: number): Op {
     return findOp({ kind: "packet", fn, size: size as Size });
+  },
+  lddw(fn: string): Op {
+    return lddwRows[fn];
   },
   call(fn: "helper" | "local" | "kfunc"): Op {
     return callRows[fn];

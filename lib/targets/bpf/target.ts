@@ -7,7 +7,7 @@
 import { allocateRegisters } from "../../codegen/allocate.ts";
 import type { AllocatedFunction } from "../../codegen/allocation.ts";
 import { checkAllocation } from "../../codegen/check_allocation.ts";
-import { type MachineFunction, MachineInsn } from "../../codegen/machine.ts";
+import type { MachineFunction } from "../../codegen/machine.ts";
 import type { ByteOrder } from "../../bytes.ts";
 import { InvariantError, UnsupportedError } from "../../errors.ts";
 import { Dominators } from "../../ir/dominators.ts";
@@ -15,7 +15,7 @@ import type { IrFunction } from "../../ir/function.ts";
 import { Loops } from "../../ir/loops.ts";
 import type { Version } from "../../isa/ops.ts";
 import type { FunctionCode } from "../../object/program.ts";
-import { BPF, type BpfCode, type BpfInsn, bpfRegisters } from "./code.ts";
+import { BPF, BpfInsn, bpfRegisters } from "./code.ts";
 import { emitBpf } from "./emit.ts";
 import { FRAME_SIZE, frameExtent } from "./frame.ts";
 import { lowerToBpf } from "./lower.ts";
@@ -32,17 +32,7 @@ export interface BpfTargetOptions {
   readonly check?: boolean;
 }
 
-const JUMP: BpfCode = {
-  op: BPF.goto,
-  off: 0,
-  imm: 0,
-  high: 0,
-  pc: -1,
-  relocation: null,
-  core: null,
-  target: -1,
-};
-const makeJump = (): BpfInsn => new MachineInsn(JUMP, -1, []);
+const makeJump = (): BpfInsn => new BpfInsn(BPF.goto, -1, []);
 
 /** Loop depth by block id. */
 function loopDepths(fn: IrFunction): Int32Array {
@@ -54,8 +44,8 @@ function loopDepths(fn: IrFunction): Int32Array {
 }
 
 function validate(
-  machine: MachineFunction<BpfCode>,
-  allocated: AllocatedFunction<BpfCode>,
+  machine: MachineFunction<BpfInsn>,
+  allocated: AllocatedFunction<BpfInsn>,
 ): void {
   const errors = checkAllocation(machine, allocated);
   if (errors.length > 0) {
