@@ -9,12 +9,17 @@ import { EpassError } from "./errors.ts";
 import { assertValid } from "./ir/check.ts";
 import { IrFunction } from "./ir/function.ts";
 import type { IrModule, ModuleFunction } from "./ir/module.ts";
+import { parseModule } from "./ir/parse.ts";
+import { printModule } from "./ir/print.ts";
 import type { Version } from "./isa/ops.ts";
 import { liftContext } from "./lift/context.ts";
 import { liftFunction } from "./lift/lift.ts";
 import { composeProgram } from "./object/compose.ts";
+import { guessFormat, type LoadOptions, loadProgram } from "./object/load.ts";
 import type { Format, FunctionCode, Program, ProgramFunction } from "./object/program.ts";
 import { rewriteProgram } from "./object/rewrite.ts";
+import type { Rewritten } from "./object/rewrite_elf.ts";
+import { type WriteOptions, writeProgram } from "./object/write.ts";
 import { compileToBpf } from "./targets/bpf/target.ts";
 
 /** How to compile. */
@@ -145,6 +150,9 @@ export function liftProgram(program: Program): IrModule {
  * ```
  */
 export function compileProgram(program: Program, options: CompileOptions = {}): Compiled {
+  if (program.format === "epir") {
+    return compileProgram(asObject(program), { to: "epir", ...options });
+  }
   const { registers, check } = options;
   const cpu = options.cpu ?? cpuOf(program);
   const target = {
@@ -169,8 +177,50 @@ export function compileProgram(program: Program, options: CompileOptions = {}): 
     }
   });
   const to = options.to ?? program.format;
-  const { bytes, notes } = rewriteProgram(program, changes, { to });
-  return { bytes, functions, notes };
+  if (to !== "epir") return { functions, ...rewriteProgram(program, changes, { to }) };
+  const { bytes, notes } = rewriteProgram(program, changes);
+  const text = convertProgram(loadProgram(bytes, { from: program.format }), to);
+  return { bytes: text.bytes, functions, notes: [...notes, ...text.notes] };
+}
+
+/** A program made of `.epir` as an object. */
+function asObject(program: Program, options: WriteOptions = {}): Program {
+  const section = program.functions[0]?.section.name ?? "";
+  const about = section === "" ? options : { section, ...options };
+  return loadProgram(writeProgram(program, "elf", about).bytes, { from: "elf" });
+}
+
+/**
+ * Reads a program in any format, `.epir` among them.
+ *
+ * @param bytes The input.
+ * @param options Its format, if it is not to be guessed, and its name.
+ * @returns The program; `.epir` is compiled for the newest ISA version.
+ * @throws {EpassError} If it is malformed.
+ */
+export function readProgram(bytes: Uint8Array, options: LoadOptions = {}): Program {
+  const from = options.from ?? guessFormat(bytes);
+  if (from !== "epir") return loadProgram(bytes, { ...options, from });
+  return compileModule(parseModule(new TextDecoder().decode(bytes), options.input));
+}
+
+/**
+ * Writes a program in any format, `.epir` among them.
+ *
+ * @param program The program.
+ * @param to The format.
+ * @param options What to write.
+ * @returns The output, and notes on what it cannot express.
+ * @throws {EpassError} If it is not clear what to write, or the format cannot hold it.
+ */
+export function convertProgram(
+  program: Program,
+  to: Format,
+  options: WriteOptions = {},
+): Rewritten {
+  if (to !== "epir") return writeProgram(program, to, options);
+  const only = options.function === undefined ? program : asObject(program, options);
+  return { bytes: new TextEncoder().encode(printModule(liftProgram(only))), notes: [] };
 }
 
 /**

@@ -23,6 +23,7 @@ import { convertCommand } from "./convert.ts";
 import { disCommand } from "./dis.ts";
 import { EXIT, exitStatus, failureText } from "./failure.ts";
 import type { Host } from "./host.ts";
+import { infoCommand } from "./info.ts";
 import { liftCommand } from "./lift.ts";
 import { optCommand } from "./opt.ts";
 import { runCommand } from "./run.ts";
@@ -30,6 +31,7 @@ import { VERSION, versionCommand } from "./version.ts";
 
 const routes: RouteMap<CliContext> = buildRouteMap<string, CliContext>({
   routes: {
+    info: infoCommand,
     dis: disCommand,
     asm: asmCommand,
     lift: liftCommand,
@@ -93,6 +95,15 @@ function statusOf(code: number): number {
   return code >= 0 ? code : code === -5 || code === -4 ? EXIT.usage : EXIT.defect;
 }
 
+/** Where to read more after wrong usage. */
+function hint(subcommand: string | undefined): string {
+  const known = subcommand !== undefined &&
+    routes.getRoutingTargetForInput(subcommand) !== undefined;
+  return known
+    ? `Run epass ${subcommand} --help for its arguments.\n`
+    : "Run epass --help for the subcommands.\n";
+}
+
 /** `-O0` as the flag that it abbreviates; what follows `--` is left alone. */
 function expandLevels(args: readonly string[]): string[] {
   const end = args.indexOf("--");
@@ -126,8 +137,6 @@ export async function runCli(args: readonly string[], host: Host): Promise<numbe
   if (out !== "") await host.write("-", utf8(out));
   if (err !== "") await host.warn(err);
   const status = statusOf(process.exitCode ?? EXIT.done);
-  if (status === EXIT.usage) {
-    await host.warn("Run epass --help for the subcommands, epass SUBCOMMAND --help for flags.\n");
-  }
+  if (status === EXIT.usage) await host.warn(hint(args[0]));
   return status;
 }

@@ -5,15 +5,15 @@
  */
 
 import { buildCommand, type Command } from "@stricli/core";
+import { convertProgram } from "../compile.ts";
 import type { Format } from "../object/program.ts";
-import { writeProgram } from "../object/write.ts";
 import {
   type CliContext,
   FORMATS,
   inputArgument,
   naming,
   outputFlag,
-  readProgram,
+  readInput,
   reportNotes,
 } from "./context.ts";
 
@@ -23,8 +23,8 @@ interface Flags {
 }
 
 async function asm(this: CliContext, flags: Flags, input: string): Promise<void> {
-  const program = await readProgram(this.host, input, "asm");
-  const { bytes, notes } = naming(input, () => writeProgram(program, flags.to));
+  const program = await readInput(this.host, input, "asm");
+  const { bytes, notes } = naming(input, () => convertProgram(program, flags.to));
   await this.host.write(flags.output, bytes);
   await reportNotes(this.host, input, notes);
 }

@@ -9,10 +9,8 @@ import type {
   TypedFlagParameter,
   TypedPositionalParameters,
 } from "@stricli/core";
-import { compileModule } from "../compile.ts";
+import { readProgram } from "../compile.ts";
 import { EpassError } from "../errors.ts";
-import { parseModule } from "../ir/parse.ts";
-import { guessFormat, loadProgram } from "../object/load.ts";
 import type { Format, Program } from "../object/program.ts";
 import type { Host } from "./host.ts";
 
@@ -82,16 +80,13 @@ export const inputArgument: TypedPositionalParameters<[string], CliContext> = {
  * @returns The program.
  * @throws {EpassError} If it cannot be read or is malformed.
  */
-export async function readProgram(
+export async function readInput(
   host: Host,
   input: string,
   from: Format | undefined,
 ): Promise<Program> {
   const bytes = await host.read(input);
-  const format = from ?? guessFormat(bytes);
-  if (format !== "epir") return loadProgram(bytes, { input, from: format });
-  const text = new TextDecoder().decode(bytes);
-  return naming(input, () => compileModule(parseModule(text)));
+  return readProgram(bytes, from === undefined ? { input } : { input, from });
 }
 
 /**

@@ -5,8 +5,8 @@
  */
 
 import { buildCommand, type Command } from "@stricli/core";
+import { convertProgram } from "../compile.ts";
 import type { Format } from "../object/program.ts";
-import { writeProgram } from "../object/write.ts";
 import {
   type CliContext,
   FORMATS,
@@ -15,7 +15,7 @@ import {
   naming,
   outputFlag,
   progFlag,
-  readProgram,
+  readInput,
   reportNotes,
 } from "./context.ts";
 
@@ -28,9 +28,9 @@ interface Flags {
 
 async function convert(this: CliContext, flags: Flags, input: string): Promise<void> {
   const { output, prog, from, to } = flags;
-  const program = await readProgram(this.host, input, from);
+  const program = await readInput(this.host, input, from);
   const options = prog === undefined ? {} : { function: prog };
-  const { bytes, notes } = naming(input, () => writeProgram(program, to, options));
+  const { bytes, notes } = naming(input, () => convertProgram(program, to, options));
   await this.host.write(output, bytes);
   await reportNotes(this.host, input, notes);
 }

@@ -16,7 +16,7 @@ import {
   naming,
   outputFlag,
   progFlag,
-  readProgram,
+  readInput,
   utf8,
 } from "./context.ts";
 
@@ -30,7 +30,7 @@ interface Flags {
 
 async function dis(this: CliContext, flags: Flags, input: string): Promise<void> {
   const { output, prog, from, syntax, objdump } = flags;
-  const program = await readProgram(this.host, input, from);
+  const program = await readInput(this.host, input, from);
   const text = naming(input, () => {
     const only = prog === undefined ? undefined : findFunction(program, prog);
     return printProgram(program, { syntax, objdump, function: only });

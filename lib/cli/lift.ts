@@ -14,7 +14,7 @@ import {
   inputArgument,
   naming,
   outputFlag,
-  readProgram,
+  readInput,
   utf8,
 } from "./context.ts";
 
@@ -24,7 +24,7 @@ interface Flags {
 }
 
 async function lift(this: CliContext, flags: Flags, input: string): Promise<void> {
-  const program = await readProgram(this.host, input, flags.from);
+  const program = await readInput(this.host, input, flags.from);
   const text = naming(input, () => printModule(liftProgram(program)));
   await this.host.write(flags.output, utf8(text));
 }

@@ -14,7 +14,7 @@ import {
   jsonFlag,
   jsonText,
   naming,
-  readProgram,
+  readInput,
   reportNotes,
   toFlag,
   utf8,
@@ -85,7 +85,7 @@ function compileOptions(flags: Flags): CompileOptions {
 }
 
 async function rewrite(host: Host, job: Job, flags: Flags): Promise<FileReport> {
-  const program = await readProgram(host, job.input, flags.from);
+  const program = await readInput(host, job.input, flags.from);
   const compiled = naming(job.input, () => compileProgram(program, compileOptions(flags)));
   await host.write(job.output, compiled.bytes);
   await reportNotes(host, job.input, compiled.notes);

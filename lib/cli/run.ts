@@ -17,7 +17,7 @@ import {
   jsonText,
   naming,
   progFlag,
-  readProgram,
+  readInput,
   utf8,
 } from "./context.ts";
 import { UsageError } from "./failure.ts";
@@ -54,7 +54,7 @@ function resultJson({ returnValue, instructionCount, fault }: RunResult): string
 }
 
 async function run(this: CliContext, flags: Flags, input: string): Promise<void> {
-  const program = await readProgram(this.host, input, flags.from);
+  const program = await readInput(this.host, input, flags.from);
   const context = flags.ctx === undefined ? undefined : await contextBytes(this.host, flags.ctx);
   const result = naming(input, () => {
     const entry = flags.prog === undefined ? undefined : findFunction(program, flags.prog).index;

@@ -8,6 +8,7 @@
 import { disassemble, type DisassembleOptions, type Syntax } from "../isa/disassemble.ts";
 import { helperById } from "../isa/helpers.ts";
 import type { Instruction } from "../isa/instruction.ts";
+import { isSubprogram } from "./describe.ts";
 import type { CodeSection, LineRecord, Program, ProgramFunction } from "./program.ts";
 
 /** How to print a program. */
@@ -56,8 +57,8 @@ function oneLine(text: string): string {
 const plural = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`;
 
 /** The comment that introduces a function. */
-function functionHeader(fn: ProgramFunction): string {
-  const kind = fn.subprogram ? "subprogram" : "program";
+function functionHeader(fn: ProgramFunction, program: Program): string {
+  const kind = isSubprogram(fn, program) ? "subprogram" : "program";
   return `# ${kind} ${oneLine(fn.name)}, ${plural(fn.last - fn.first, "instruction")}`;
 }
 
@@ -105,7 +106,11 @@ function linesBefore(program: Program, stream: Stream): Map<number, string[]> {
     else at.push(text);
   };
   if (section.name !== "") add(base, `.section ${sectionOperand(section.name)}`);
-  for (const fn of stream.functions) add(section.slots[fn.first], functionHeader(fn));
+  for (const fn of stream.functions) {
+    const slot = section.slots[fn.first];
+    if (slot !== base) lines.set(slot, [""]);
+    add(slot, functionHeader(fn, program));
+  }
   let last = "";
   for (const record of section.lines) {
     const text = sourceLine(program, record);

@@ -156,7 +156,7 @@ export function loadProgram(bytes: Uint8Array, options: LoadOptions = {}): Progr
     return load(bytes, options.from ?? guessFormat(bytes));
   } catch (error) {
     if (options.input === undefined || !(error instanceof EpassError)) throw error;
-    const place = { input: options.input, ...error.place };
+    const place = { ...error.place, input: error.place.input ?? options.input };
     throw new (error.constructor as typeof EpassError)(error.message, place);
   }
 }
