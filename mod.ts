@@ -27,6 +27,7 @@ export * from "./lib/isa/helpers.ts";
 export * from "./lib/isa/instruction.ts";
 export * from "./lib/isa/ops.ts";
 
+export * from "./lib/object/describe.ts";
 export * from "./lib/object/listing.ts";
 export * from "./lib/object/load.ts";
 export * from "./lib/object/program.ts";
@@ -45,6 +46,7 @@ export * from "./lib/ir/parse.ts";
 export * from "./lib/ir/print.ts";
 
 export * from "./lib/vm/fault.ts";
+export * from "./lib/vm/global_data.ts";
 export * from "./lib/vm/memory.ts";
 export * from "./lib/vm/vm.ts";
 

@@ -8,6 +8,8 @@ import { buildCommand, type Command } from "@stricli/core";
 import { EpassError } from "../errors.ts";
 import type { Format } from "../object/program.ts";
 import { findFunction } from "../object/select.ts";
+import { globalData } from "../vm/global_data.ts";
+import { GuestMemory } from "../vm/memory.ts";
 import { DEFAULT_LIMIT, type RunResult, Vm } from "../vm/vm.ts";
 import {
   type CliContext,
@@ -58,7 +60,9 @@ async function run(this: CliContext, flags: Flags, input: string): Promise<void>
   const context = flags.ctx === undefined ? undefined : await contextBytes(this.host, flags.ctx);
   const result = naming(input, () => {
     const entry = flags.prog === undefined ? undefined : findFunction(program, flags.prog).index;
-    const vm = Vm.load(program, { engine: flags.engine });
+    const memory = new GuestMemory(program.order);
+    const resolve = globalData(program, memory);
+    const vm = Vm.load(program, { engine: flags.engine, memory, resolve });
     return vm.run({ function: entry, context, limit: flags.limit });
   });
   const { returnValue, instructionCount, fault } = result;
