@@ -1,0 +1,244 @@
+import assert from "node:assert/strict";
+import type { Btf } from "../../lib/object/btf.ts";
+import { ELF } from "../../lib/object/elf.ts";
+import { loadProgram } from "../../lib/object/load.ts";
+import type { CodeTarget, FunctionCode, Program } from "../../lib/object/program.ts";
+import { rewriteProgram } from "../../lib/object/rewrite.ts";
+import { filesUnder, ROOT, SHARED, sharedName, skip, testWith } from "../support.ts";
+import { padAll } from "./shift.ts";
+
+/** Padding of every function, of many places, and of some functions only. */
+const PADDINGS: readonly ((index: number) => number)[] = [
+  (i) => i === 0 ? 1 : 0,
+  (i) => i % 3 === 0 ? 2 : 0,
+];
+
+/** Rewrites; changes only functions whose index leaves `rest` modulo `step`. */
+function rewrite(
+  program: Program,
+  padding: (index: number) => number,
+  step = 1,
+  rest = 0,
+): { moved: Program; changes: Map<number, FunctionCode>; bytes: Uint8Array } {
+  const changes = padAll(program, padding);
+  for (const index of [...changes.keys()]) if (index % step !== rest) changes.delete(index);
+  const { bytes } = rewriteProgram(program, changes);
+  return { moved: loadProgram(bytes, { from: program.format }), changes, bytes };
+}
+
+/** Where each old slot of each function is now, by section and slot. */
+function movedSlots(
+  before: Program,
+  after: Program,
+  changes: ReadonlyMap<number, FunctionCode>,
+): Map<number, number>[] {
+  return before.functions.map((old, index) => {
+    const slots = new Map<number, number>();
+    const now = after.functions[index];
+    const start = now.section.slots[now.first];
+    const code = changes.get(index);
+    const { slots: oldSlots } = old.section;
+    if (code === undefined) {
+      for (let i = old.first; i < old.last; i++) {
+        slots.set(oldSlots[i], oldSlots[i] - oldSlots[old.first] + start);
+      }
+    } else {
+      code.origins.forEach((origin, i) => {
+        if (origin >= 0) slots.set(origin, now.section.slots[now.first + i]);
+      });
+    }
+    return slots;
+  });
+}
+
+const textOf = (target: CodeTarget | undefined): string => JSON.stringify(target ?? null);
+
+function checkSymbols(before: Program, after: Program, place: string): void {
+  before.functions.forEach((old, index) => {
+    const now = after.functions[index];
+    // Names that are made up from places move, too.
+    const name = old.name.includes("+0x") ? old.name : now.name;
+    const { global, subprogram, params, entangled } = now;
+    assert.deepEqual(
+      { name, global, subprogram, params, entangled },
+      {
+        name: old.name,
+        global: old.global,
+        subprogram: old.subprogram,
+        params: old.params,
+        entangled: old.entangled,
+      },
+      place,
+    );
+    const sizes = (program: Program, fn: Program["functions"][number]): number[] => {
+      const { slots } = fn.section;
+      return (program.elf?.symbols ?? []).filter((s) =>
+        s.type === ELF.STT_FUNC && s.section === fn.section.elfIndex &&
+        s.value === slots[fn.first] * 8
+      ).map((s) => s.size - (slots[fn.last] - slots[fn.first]) * 8);
+    };
+    if (old.entangled === "") assert.deepEqual(sizes(after, now), sizes(before, old), place);
+  });
+}
+
+function checkAttachments(
+  before: Program,
+  after: Program,
+  changes: ReadonlyMap<number, FunctionCode>,
+  place: string,
+): void {
+  const moved = movedSlots(before, after, changes);
+  before.functions.forEach((old, index) => {
+    const now = after.functions[index].section;
+    const lines = new Map(now.lines.map((line) => [line.slot, line]));
+    for (const [from, to] of moved[index]) {
+      assert.deepEqual(now.relocations.get(to), old.section.relocations.get(from), place);
+      assert.deepEqual(now.core.get(to), old.section.core.get(from), place);
+      assert.equal(textOf(now.targets.get(to)), textOf(old.section.targets.get(from)), place);
+    }
+    for (const line of old.section.lines) {
+      const to = moved[index].get(line.slot);
+      if (to === undefined) continue;
+      assert.deepEqual(lines.get(to), { ...line, slot: to }, `${place}: line at ${line.slot}`);
+    }
+  });
+  for (const { lines, insns, slots } of after.sections) {
+    const starts = new Set(slots.subarray(0, insns.length));
+    for (const { slot } of lines) assert.ok(starts.has(slot), `${place}: line inside an lddw`);
+  }
+}
+
+/** Offsets of `.BTF.ext` that relocations patch must be the instruction offsets of records. */
+function checkRecordRelocations(program: Program, place: string): void {
+  const { elf } = program;
+  if (elf?.btfExt == null || elf.btfExtSection === null) return;
+  const places = new Set<number>();
+  for (const table of Object.values(elf.btfExt.tables)) {
+    for (const block of table?.blocks ?? []) for (const r of block.records) places.add(r.place);
+  }
+  for (const table of elf.tables) {
+    if (table.target !== elf.btfExtSection.index) continue;
+    assert.equal(table.entries.length, places.size, `${place}: relocations of .BTF.ext`);
+    for (const { offset } of table.entries) assert.ok(places.has(offset), place);
+  }
+}
+
+/** What BTF says must not change at all. */
+const btfOf = (btf: Btf | null | undefined): string => btf == null ? "" : btf.bytes.join();
+
+function checkShifts(file: string, place: string): void {
+  const before = loadProgram(Deno.readFileSync(file));
+  for (const padding of PADDINGS) {
+    for (const [step, rest] of [[1, 0], [2, 1]]) {
+      const { moved, changes } = rewrite(before, padding, step, rest);
+      assert.equal(moved.functions.length, before.functions.length, place);
+      checkSymbols(before, moved, place);
+      checkAttachments(before, moved, changes, place);
+      checkRecordRelocations(moved, place);
+      if (before.elf !== null && before.elf.bytes.length < 100_000) {
+        assert.equal(btfOf(moved.elf?.btf), btfOf(before.elf.btf), place);
+      }
+    }
+  }
+}
+
+Deno.test("what is attached to instructions moves with them: own objects", () => {
+  for (const file of filesUnder(`${ROOT}/testdata/objects`, ".o")) checkShifts(file, file);
+});
+
+testWith("shared", "what is attached to instructions moves with them: corpus", () => {
+  for (const file of filesUnder(`${SHARED}/corpus/objects`, ".o")) {
+    checkShifts(file, sharedName(file));
+  }
+  for (const file of filesUnder(`${SHARED}/corpus/dumps/callbacks`, ".txt").slice(0, 10)) {
+    checkShifts(file, sharedName(file));
+  }
+});
+
+/** Runs a tool; returns what it prints and whether it succeeded. */
+function runTool(name: string, ...args: string[]): { out: string; err: string; ok: boolean } {
+  const { stdout, stderr, success } = new Deno.Command(name, { args }).outputSync();
+  const decoder = new TextDecoder();
+  return { out: decoder.decode(stdout), err: decoder.decode(stderr), ok: success };
+}
+
+/** Each relocation as llvm-objdump shows it, with the instruction that it patches. */
+function relocatedInstructions(file: string): string[] {
+  const { out } = runTool("llvm-objdump-19", "-d", "-r", "--no-show-raw-insn", file);
+  const found: string[] = [];
+  let last = "";
+  for (const line of out.split("\n")) {
+    if (line.includes("R_BPF_")) {
+      found.push(`${line.trim().split(/\s+/).slice(1).join(" ")} ${last}`);
+    } else last = line.replace(/^\s*\d+:\s*/, "").replace(/[+-]?0x[0-9a-f]+|<.*>/g, "");
+  }
+  return found;
+}
+
+const warnings = (file: string): Set<string> =>
+  new Set(
+    runTool("llvm-readelf-19", "-a", file).err.split("\n").map((l) => l.replace(/^.*warning:/, "")),
+  );
+
+testWith(
+  "llvm",
+  "llvm reads moved objects without new warnings, and sees the same relocations",
+  () => {
+    const file = Deno.makeTempFileSync({ suffix: ".o" });
+    for (const original of filesUnder(`${ROOT}/testdata/objects`, ".o")) {
+      const { bytes } = rewrite(loadProgram(Deno.readFileSync(original)), PADDINGS[1]);
+      Deno.writeFileSync(file, bytes);
+      const known = warnings(original);
+      for (const warning of warnings(file)) {
+        assert.ok(
+          known.has(warning),
+          `${original}: ${warning}`,
+        );
+      }
+      assert.deepEqual(relocatedInstructions(file), relocatedInstructions(original), original);
+    }
+    Deno.removeSync(file);
+  },
+);
+
+const PIN = "/sys/fs/bpf/epass_shift_test";
+
+/** Whether libbpf and the kernel take all programs of an object. */
+function loads(file: string): boolean {
+  try {
+    return runTool("bpftool", "prog", "loadall", file, PIN, "pinmaps", `${PIN}_maps`).ok;
+  } finally {
+    runTool("rm", "-rf", PIN, `${PIN}_maps`);
+  }
+}
+
+/** Objects that are small and of many styles: names end so. */
+const SAMPLE =
+  /(?:relocs-el.elf|relocs_enum-el.elf|map_perf_test.bpf|xdp_synproxy_kern.bpf|test_l4lb_noinline.bpf|dynptr_success.bpf|linked_list.bpf|bpf_cubic.bpf|verifier_movsx.bpf|verifier_ldsx.bpf|verifier_gotol.bpf|test_xdp_noinline.bpf|tests__tail_call)\.o$/;
+
+testWith(["kernel", "bpftool"], "libbpf and the kernel take moved objects", (t) => {
+  if (!loads(`${ROOT}/testdata/objects/firewall.o`)) {
+    return skip(t, "this kernel does not load programs");
+  }
+  const corpus = ((): string[] => {
+    try {
+      return filesUnder(`${SHARED}/corpus/objects`, ".o").filter((f) => SAMPLE.test(f));
+    } catch {
+      return [];
+    }
+  })();
+  const own = ["firewall", "externs"].map((name) => `${ROOT}/testdata/objects/${name}.o`);
+  const file = Deno.makeTempFileSync({ suffix: ".o" });
+  let count = 0;
+  for (const original of [...own, ...corpus]) {
+    if (!loads(original)) continue;
+    count++;
+    for (const padding of PADDINGS) {
+      const { bytes } = rewrite(loadProgram(Deno.readFileSync(original)), padding);
+      Deno.writeFileSync(file, bytes);
+      assert.ok(loads(file), `${original} moved`);
+    }
+  }
+  Deno.removeSync(file);
+  console.log(`${count} objects loaded before and after`);
+});
