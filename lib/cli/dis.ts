@@ -7,6 +7,7 @@
 import { buildCommand, type Command } from "@stricli/core";
 import type { Syntax } from "../isa/disassemble.ts";
 import { printProgram } from "../object/listing.ts";
+import { printObjdump } from "../object/objdump.ts";
 import type { Format } from "../object/program.ts";
 import { findFunction } from "../object/select.ts";
 import {
@@ -33,7 +34,8 @@ async function dis(this: CliContext, flags: Flags, input: string): Promise<void>
   const program = await readInput(this.host, input, from);
   const text = naming(input, () => {
     const only = prog === undefined ? undefined : findFunction(program, prog);
-    return printProgram(program, { syntax, objdump, function: only });
+    if (objdump) return printObjdump(program, input, only);
+    return printProgram(program, { syntax, function: only });
   });
   await this.host.write(output, utf8(text));
 }
@@ -56,7 +58,7 @@ export const disCommand: Command<CliContext> = buildCommand({
         kind: "boolean",
         default: false,
         withNegated: false,
-        brief: "Print what llvm-objdump -d prints",
+        brief: "Print what llvm-objdump -d --no-show-raw-insn prints",
       },
     },
     aliases: { o: "output" },

@@ -15,8 +15,6 @@ import type { CodeSection, LineRecord, Program, ProgramFunction } from "./progra
 export interface ListingOptions {
   /** The syntax; `pseudo-c` by default. */
   readonly syntax?: Syntax | undefined;
-  /** Print exactly what `llvm-objdump` 19 prints, without comments. Such text does not always parse back. */
-  readonly objdump?: boolean | undefined;
   /** Print this function only; its slots then count from its start. */
   readonly function?: ProgramFunction | undefined;
 }
@@ -141,26 +139,6 @@ function printStream(program: Program, stream: Stream, syntax: Syntax): string {
   return disassemble(stream.insns, options);
 }
 
-/** Prints a stream as `llvm-objdump -d --no-show-raw-insn` does. */
-function printStreamObjdump(stream: Stream, syntax: Syntax): string {
-  const { section, base } = stream;
-  const heads = new Map(
-    stream.functions.map((fn) => {
-      const slot = section.slots[fn.first];
-      return [slot, `${(slot * 8).toString(16).padStart(16, "0")} <${oneLine(fn.name)}>:`];
-    }),
-  );
-  const text = disassemble(stream.insns, {
-    syntax,
-    objdump: true,
-    linesBefore: (slot) => {
-      const head = heads.get(slot + base);
-      return head === undefined ? [] : ["", head];
-    },
-  });
-  return `\nDisassembly of section ${oneLine(section.name)}:\n${text}`;
-}
-
 /**
  * Prints a program as assembly text.
  *
@@ -169,10 +147,7 @@ function printStreamObjdump(stream: Stream, syntax: Syntax): string {
  * @returns The text, sections in file order.
  */
 export function printProgram(program: Program, options: ListingOptions = {}): string {
-  const { syntax = "pseudo-c", objdump = false } = options;
+  const { syntax = "pseudo-c" } = options;
   const streams = streamsOf(program, options.function);
-  const texts = streams.map((stream) =>
-    objdump ? printStreamObjdump(stream, syntax) : printStream(program, stream, syntax)
-  );
-  return texts.join(objdump ? "" : "\n");
+  return streams.map((stream) => printStream(program, stream, syntax)).join("\n");
 }
