@@ -10,8 +10,6 @@
 
 import { type Block, Edge, IrFunction, Terminator, type Value } from "../ir/function.ts";
 import { removeTrivialParams } from "../ir/trivial_params.ts";
-import type { Instruction } from "../isa/instruction.ts";
-import type { Cond } from "../isa/ops.ts";
 import type { Program, ProgramFunction } from "../object/program.ts";
 import type { LiftContext } from "./calls.ts";
 import { parameterRegisters } from "./context.ts";
@@ -127,7 +125,7 @@ class Lifter {
     const { first, end, taken, next } = this.#flow;
     const { insns, slots } = this.#source.section;
     const target = this.#blocks[block];
-    this.#translator.builder.atEnd(target);
+    translator.builder.atEnd(target);
     const registers = this.#registers[block] = this.#merge(block, initial);
     translator.enter(target, registers);
     const falls = taken[block] < 0 && next[block] >= 0;
@@ -135,18 +133,7 @@ class Lifter {
     for (let i = first[block]; i < last; i++) translator.translate(insns[i], slots[i]);
     // A pushed array keeps room for 17 elements, which would double the memory of many short blocks.
     target.insns = target.insns.slice();
-    target.term = falls ? new Terminator("jump") : this.#terminator(insns[last]);
-    target.term.pc = falls ? -1 : slots[last];
-  }
-
-  /** The terminator that the last instruction of a block becomes. */
-  #terminator(insn: Instruction): Terminator {
-    const translator = this.#translator, { kind, fn, width } = insn.op;
-    if (kind === "goto") return new Terminator("jump");
-    if (kind === "may_goto") return new Terminator("may_goto");
-    if (kind === "exit") return new Terminator("return", [translator.read(0)]);
-    const args = [translator.read(insn.dst), translator.source(insn)];
-    return new Terminator("branch", args, fn as Cond, width);
+    target.term = falls ? new Terminator("jump") : translator.terminator(insns[last], slots[last]);
   }
 
   /** Makes the edges that leave a block. */

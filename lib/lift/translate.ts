@@ -9,9 +9,16 @@
  */
 
 import { Builder } from "../ir/builder.ts";
-import type { Block, IrFunction, Value } from "../ir/function.ts";
+import { type Block, type IrFunction, Terminator, type Value } from "../ir/function.ts";
 import { imm64, type Instruction } from "../isa/instruction.ts";
-import { type AluOp, ATOMIC, type AtomicOp, type Size, type UnaryOp } from "../isa/ops.ts";
+import {
+  type AluOp,
+  ATOMIC,
+  type AtomicOp,
+  type Cond,
+  type Size,
+  type UnaryOp,
+} from "../isa/ops.ts";
 import type { CoreRecord, ProgramFunction } from "../object/program.ts";
 import { calleeOf, callReads, type LiftContext } from "./calls.ts";
 import { liftError } from "./flow.ts";
@@ -21,7 +28,7 @@ export const REGISTERS = 10;
 
 /** Translates instructions into a block, tracking the value of each register. */
 export class Translator {
-  /** The cursor that instructions and terminators are made at. */
+  /** The cursor that instructions are made at. */
   readonly builder: Builder;
   readonly #context: LiftContext;
   readonly #source: ProgramFunction;
@@ -57,26 +64,6 @@ export class Translator {
   }
 
   /**
-   * The value of a register at this point.
-   *
-   * @param register Its number, 0 to 10.
-   * @returns The value; `undef` if none was set.
-   */
-  read(register: number): Value {
-    return register === 10 ? this.#fn.frame : this.#registers[register];
-  }
-
-  /**
-   * The second operand of an instruction: src or the immediate.
-   *
-   * @param insn The instruction, with the form `reg` or `imm`.
-   * @returns The value.
-   */
-  source(insn: Instruction): Value {
-    return insn.op.form === "reg" ? this.read(insn.src) : this.#fn.constant(insn.imm);
-  }
-
-  /**
    * Appends what an instruction does.
    *
    * @param insn An instruction that does not end a block.
@@ -92,17 +79,17 @@ export class Translator {
     switch (op.kind) {
       case "alu": {
         const b = this.#patched(insn, core);
-        return this.#write(dst, builder.alu(op.fn as AluOp, op.width, this.read(dst), b));
+        return this.#write(dst, builder.alu(op.fn as AluOp, op.width, this.#read(dst), b));
       }
       case "mov":
         return this.#write(dst, this.#move(insn, this.#patched(insn, core)));
       case "load": {
-        const value = builder.load(op.size as Size, this.read(src), insn.off, op.sign);
+        const value = builder.load(op.size as Size, this.#read(src), insn.off, op.sign);
         value.core = core;
         return this.#write(dst, value);
       }
       case "store":
-        builder.store(op.size as Size, this.read(dst), insn.off, this.source(insn)).core = core;
+        builder.store(op.size as Size, this.#read(dst), insn.off, this.#operand(insn)).core = core;
         return;
       case "lddw":
         return this.#write(dst, builder.copy(this.#address(insn, slot, core)));
@@ -110,16 +97,50 @@ export class Translator {
       case "callx":
         return this.#call(insn, slot);
       case "unary":
-        return this.#write(dst, builder.unary(op.fn as UnaryOp, op.width, this.read(dst)));
+        return this.#write(dst, builder.unary(op.fn as UnaryOp, op.width, this.#read(dst)));
       case "atomic":
         return this.#atomic(insn, core);
       case "cast":
-        return this.#write(dst, builder.cast(this.read(src), insn.imm));
+        return this.#write(dst, builder.cast(this.#read(src), insn.imm));
       case "packet":
         return this.#packet(insn);
       default:
         throw liftError(this.#source, slot, `unexpected instruction of kind ${op.kind}`);
     }
+  }
+
+  /**
+   * The terminator that an instruction becomes, without edges.
+   *
+   * @param insn A `goto`, `branch`, `may_goto` or `exit`.
+   * @param slot Its slot.
+   * @returns The terminator.
+   * @throws {UnsupportedError} If it carries a relocation or CO-RE record.
+   */
+  terminator(insn: Instruction, slot: number): Terminator {
+    if (this.#attached[slot] === 1) this.#coreRecord(insn, slot);
+    const term = this.#terminate(insn);
+    term.pc = slot;
+    return term;
+  }
+
+  #terminate(insn: Instruction): Terminator {
+    const { kind, fn, width } = insn.op;
+    if (kind === "goto") return new Terminator("jump");
+    if (kind === "may_goto") return new Terminator("may_goto");
+    if (kind === "exit") return new Terminator("return", [this.#read(0)]);
+    const args = [this.#read(insn.dst), this.#operand(insn)];
+    return new Terminator("branch", args, fn as Cond, width);
+  }
+
+  /** The value of a register; `undef` if none was set. */
+  #read(register: number): Value {
+    return register === 10 ? this.#fn.frame : this.#registers[register];
+  }
+
+  /** The second operand of an instruction with the form `reg` or `imm`. */
+  #operand(insn: Instruction): Value {
+    return insn.op.form === "reg" ? this.#read(insn.src) : this.#fn.constant(insn.imm);
   }
 
   #write(register: number, value: Value): void {
@@ -149,7 +170,7 @@ export class Translator {
 
   /** The second operand, where a CO-RE record patches the immediate. */
   #patched(insn: Instruction, core: CoreRecord | null): Value {
-    if (core === null) return this.source(insn);
+    if (core === null) return this.#operand(insn);
     return this.#fn.coreConstant(BigInt(insn.imm), core, false);
   }
 
@@ -164,8 +185,8 @@ export class Translator {
     const { op, dst, src, off } = insn;
     const fn = op.fn as AtomicOp;
     const acquire = fn === "load_acquire", exchange = fn === "cmpxchg";
-    const args = acquire ? [this.read(src)] : [this.read(dst), this.read(src)];
-    if (exchange) args.push(this.read(0));
+    const args = acquire ? [this.#read(src)] : [this.#read(dst), this.#read(src)];
+    if (exchange) args.push(this.#read(0));
     const value = this.builder.atomic(fn, op.size as Size, off, args);
     value.core = core;
     if (ATOMIC[fn].fetches) this.#write(exchange ? 0 : acquire ? dst : src, value);
@@ -177,6 +198,9 @@ export class Translator {
     const { section } = this.#source;
     const relocation = section.relocations.get(slot) ?? null;
     const target = section.targets.get(slot);
+    if (this.#attached[slot + 1] === 1) {
+      throw liftError(this.#source, slot, "relocation or CO-RE record inside an lddw");
+    }
     if (op.fn === "imm64" && relocation === null && target === undefined) {
       if (core !== null) return this.#fn.coreConstant(imm64(insn), core, true);
       if (high === imm >> 31) return this.#fn.constant(imm);
@@ -198,10 +222,10 @@ export class Translator {
       ? { kind: "indirect" } as const
       : calleeOf(this.#context, this.#source, insn, slot);
     const reads = callReads(this.#context, this.#source.section, insn, slot);
-    const args = indirect ? [this.read(insn.dst)] : [];
+    const args = indirect ? [this.#read(insn.dst)] : [];
     const fixed = args.length;
     for (let register = 1; reads >>> 16 + register !== 0; register++) {
-      args.push((reads >>> 16 + register & 1) !== 0 ? this.read(register) : this.#undef);
+      args.push((reads >>> 16 + register & 1) !== 0 ? this.#read(register) : this.#undef);
     }
     // What only may be read and has no value on any path is not passed.
     while (
@@ -215,7 +239,7 @@ export class Translator {
 
   #packet(insn: Instruction): void {
     const { op, imm } = insn;
-    const args = op.fn === "ind" ? [this.read(6), this.read(insn.src)] : [this.read(6)];
+    const args = op.fn === "ind" ? [this.#read(6), this.#read(insn.src)] : [this.#read(6)];
     this.#finishCall(this.builder.packet(op.fn as "abs" | "ind", op.size as Size, imm, args));
   }
 

@@ -533,7 +533,9 @@ Deno.test("CO-RE records stay on values, patched immediates are leaves of their 
     `,
     { core },
   );
-  refuses("r0 = r1 \n exit", 0, /CO-RE record on mov/, { core: new Map([[0, record]]) });
+  const first = new Map([[0, record]]);
+  refuses("r0 = r1 \n exit", 0, /CO-RE record on mov/, { core: first });
+  refuses("if r1 == 0 goto +0 \n exit", 0, /CO-RE record on branch/, { core: first });
 });
 
 Deno.test("relocations are kept on calls and lddw, refused elsewhere", () => {
@@ -552,6 +554,9 @@ Deno.test("relocations are kept on calls and lddw, refused elsewhere", () => {
   refuses("r0 = 0 \n exit", 0, /relocation of type 10 against bpf_kfunc on mov/, {
     relocations,
   });
+  refuses("exit", 0, /relocation of type 10 against bpf_kfunc on exit/, { relocations });
+  const second = new Map([[1, relocation]]);
+  refuses("r0 = 0 ll \n exit", 0, /inside an lddw/, { relocations: second });
   refuses("call 1 \n exit", 0, /helper call with a relocation/, { relocations });
 });
 
