@@ -76,11 +76,11 @@ export class SectionLayout {
   /**
    * Where a place of the old section is now.
    *
-   * @param slot A slot of the old section; beyond its end, it keeps its distance to it.
+   * @param slot A slot of the old section; beyond its end it keeps its distance to that, below 0 it stays.
    * @returns Its slot now: of the instruction itself, or of the next that was kept.
    */
   moved(slot: number): number {
-    if (!this.changed) return slot;
+    if (!this.changed || slot < 0) return slot;
     const placed = this.functionAt(slot);
     if (slot >= placed.oldEnd) return slot - placed.oldEnd + placed.newEnd;
     if (placed.code === null) return slot - placed.oldStart + placed.newStart;

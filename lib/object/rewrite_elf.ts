@@ -106,11 +106,11 @@ class Rewriter {
   aimEntry(entry: ElfRelocation): ElfRelocation {
     const symbol = this.object.symbols[entry.symbol];
     const target = this.layout.byElfIndex.get(symbol.section);
-    if (target === undefined || entry.addend === null) return entry;
-    const place = target.movedByte(symbol.value + Number(entry.addend));
+    const place = symbol.value + Number(entry.addend ?? 0n);
+    if (target === undefined || entry.addend === null || !Number.isSafeInteger(place)) return entry;
     return {
       ...entry,
-      addend: BigInt(place - movedSymbol(this.layout, this.object, entry.symbol)),
+      addend: BigInt(target.movedByte(place) - movedSymbol(this.layout, this.object, entry.symbol)),
     };
   }
 
@@ -157,6 +157,7 @@ class Rewriter {
       const addend = wide
         ? Number(view.getBigInt64(offset, this.little))
         : view.getInt32(offset, this.little);
+      if (!Number.isSafeInteger(addend)) continue;
       const moved = target.movedByte(value + addend) -
         movedSymbol(this.layout, this.object, symbol);
       if (wide) view.setBigInt64(offset, BigInt(moved), this.little);
@@ -181,6 +182,7 @@ class Rewriter {
         done.add(symbol);
         for (let at = value; at + 8 <= Math.min(value + size, bytes.length); at += 8) {
           const offset = Number(view.getBigUint64(at, this.little));
+          if (!Number.isSafeInteger(offset)) continue;
           view.setBigUint64(at, BigInt(layout.movedByte(offset)), this.little);
         }
       }

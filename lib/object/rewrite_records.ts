@@ -38,7 +38,7 @@ function linesOf(
   for (let i = 0; i < code.insns.length; i++) {
     const origin = code.origins[i] - placed.oldStart;
     let index = origin >= 0 && origin < governing.length ? governing[origin] : current;
-    if (i === 0 && index < 0) index = 0;
+    if (index < 0) index = Math.max(current, 0);
     if (index === current) continue;
     let first = index;
     while (first > 0 && records[first - 1].at === records[index].at) first--;
