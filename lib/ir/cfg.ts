@@ -68,17 +68,23 @@ export function removeTerminator(block: Block): void {
  * @param edges The only edge that each terminator keeps.
  */
 export function keepOnly(edges: readonly Edge[]): void {
-  const gone: Edge[] = [];
+  const targets = new Set<Block>();
   for (const kept of edges) {
     const { term } = kept.from;
     invariant(term !== null, `b${kept.from.id} has no terminator`);
-    for (const edge of term.edges) if (edge !== kept) gone.push(edge);
+    for (const edge of term.edges) if (edge !== kept) targets.add(edge.to);
     term.op = "jump";
     term.fn = "";
     term.width = 64;
     term.args = [];
+    term.edges = [kept];
   }
-  disconnect(gone);
+  for (const to of targets) {
+    to.preds = to.preds.filter((edge) => {
+      const { op, edges } = edge.from.term!;
+      return op !== "jump" || edges[0] === edge;
+    });
+  }
 }
 
 /**
@@ -129,29 +135,29 @@ function enteredFromAbove(fn: IrFunction): Uint8Array {
  */
 export function splitEdges(fn: IrFunction, edges: readonly Edge[]): Block[] {
   const entered = enteredFromAbove(fn);
-  const before = new Map<Block, Block[]>();
-  const after = new Map<Block, Block[]>();
-  const replacement = new Map<Edge, Edge>();
+  // The new blocks around each old one in the layout, by its id.
+  const before: (Block[] | undefined)[] = new Array(fn.blockCount);
+  const after: (Block[] | undefined)[] = new Array(fn.blockCount);
+  const targets = edges.map((edge) => edge.to);
   const created = edges.map((edge) => {
     const { from, to } = edge;
     const last = from.succs[from.succs.length - 1] === edge;
     const block = interpose(fn, edge);
-    replacement.set(edge, block.succs[0]);
     const [places, anchor] = last || entered[to.id] !== 0 ? [after, from] : [before, to];
-    const list = places.get(anchor);
-    if (list === undefined) places.set(anchor, [block]);
-    else if (last) list.unshift(block);
+    const list = places[anchor.id] ??= [];
+    if (last) list.unshift(block);
     else list.push(block);
     return block;
   });
-  for (const to of new Set(created.map((block) => block.succs[0].to))) {
-    to.preds = to.preds.map((edge) => replacement.get(edge) ?? edge);
+  for (const to of new Set(targets)) {
+    // A predecessor that was split now enters its new block.
+    to.preds = to.preds.map((edge) => edge.to === to ? edge : edge.to.succs[0]);
   }
   const layout: Block[] = [];
   for (const block of fn.blocks) {
-    for (const added of before.get(block) ?? []) layout.push(added);
+    for (const added of before[block.id] ?? []) layout.push(added);
     layout.push(block);
-    for (const added of after.get(block) ?? []) layout.push(added);
+    for (const added of after[block.id] ?? []) layout.push(added);
   }
   fn.blocks = layout;
   return created;

@@ -49,6 +49,9 @@ class Checker {
   /** Null while the graph is not known to be sound. */
   #dominators: Dominators | null = null;
   #block: Block | null = null;
+  /** The value whose fields are being checked; null for a terminator. */
+  #subject: Value | null = null;
+  readonly #reportSubject = (violation: string): void => this.#report(violation, this.#subject);
 
   constructor(fn: IrFunction) {
     this.#fn = fn;
@@ -132,7 +135,7 @@ class Checker {
         this.#report("there is no terminator");
         continue;
       }
-      checkTerminator(block.term, (violation) => this.#report(violation));
+      checkTerminator(block.term, this.#reportSubject);
       for (const edge of block.term.edges) {
         if (edge.from !== block) this.#report("an edge leaves from another block");
         if (leaving.has(edge)) this.#report("an edge is twice in terminators");
@@ -184,7 +187,8 @@ class Checker {
   }
 
   #checkFields(value: Value): void {
-    checkOperation(value, (violation) => this.#report(violation, value));
+    this.#subject = value;
+    checkOperation(value, this.#reportSubject);
   }
 
   /** Checks a use at a place of the current block, by an instruction or else by the terminator. */

@@ -14,9 +14,37 @@ import { parseOperation } from "./parse_operation.ts";
 
 const VALUE = /v([0-9]{1,15})(?![\w.$])/y;
 const BLOCK = /b([0-9]{1,15})(?![\w.$])/y;
+const WORD_CHARACTER = /[\w.$]/;
 const REGISTER = /r(10|[0-9])(?![\w.$])/y;
-/** Comments and strings, to be passed over, or the number of a value or block. */
-const NUMBERS = /[;#].*|\/\/.*|"(?:[^"\\]|\\.)*"|\b([vb])([0-9]{1,15})\b/g;
+/** Counts the mentions of numbers after a letter. */
+class NumberCount {
+  greatest = -1;
+  mentions = 0;
+
+  add(number: number): void {
+    if (number > this.greatest) this.greatest = number;
+    this.mentions++;
+  }
+}
+
+/** Counts the numbers of values and blocks in a line, and perhaps others that look like them. */
+function countNumbers(line: string, values: NumberCount, blocks: NumberCount): void {
+  for (let at = 0; at < line.length; at++) {
+    const letter = line.charCodeAt(at);
+    if (letter !== 0x76 && letter !== 0x62) continue;
+    if (at > 0 && WORD_CHARACTER.test(line[at - 1])) continue;
+    let number = 0;
+    const first = at + 1;
+    for (; at + 1 < line.length; at++) {
+      const digit = line.charCodeAt(at + 1) - 0x30;
+      if (digit < 0 || digit > 9) break;
+      number = number * 10 + digit;
+    }
+    if (at < first) continue;
+    if (letter === 0x76) values.add(number);
+    else blocks.add(number);
+  }
+}
 
 /**
  * Ids for the numbers of a text. A number is its own id unless one is absurdly great for the length of the text; then
@@ -27,7 +55,7 @@ class Numbering {
   readonly count: number;
   readonly #dense: Map<number, number> | null;
 
-  constructor(greatest: number, mentions: number) {
+  constructor({ greatest, mentions }: NumberCount) {
     const sparse = greatest >= 1024 + 16 * mentions;
     this.count = sparse ? mentions : greatest + 1;
     this.#dense = sparse ? new Map() : null;
@@ -41,32 +69,18 @@ class Numbering {
   }
 }
 
-/** The numbers of values and blocks that lines mention. */
-function numberings(
-  lines: readonly string[],
-  first: number,
-  end: number,
-): { values: Numbering; blocks: Numbering } {
-  const greatest = { v: -1, b: -1 };
-  const mentions = { v: 0, b: 0 };
-  for (let at = first; at < end; at++) {
-    for (const [, letter, digits] of lines[at].matchAll(NUMBERS)) {
-      if (letter !== "v" && letter !== "b") continue;
-      greatest[letter] = Math.max(greatest[letter], Number(digits));
-      mentions[letter]++;
-    }
-  }
-  return {
-    values: new Numbering(greatest.v, mentions.v),
-    blocks: new Numbering(greatest.b, mentions.b),
-  };
-}
+/** Where things that must be defined were first met, by id. */
+class Mentions {
+  readonly defined: Uint8Array;
+  /** Line from 1; 0 for what was not met. */
+  readonly lines: Int32Array;
+  readonly positions: Int32Array;
 
-/** Where a thing that must be defined was first met. */
-interface Mention {
-  readonly line: number;
-  readonly position: number;
-  defined: boolean;
+  constructor(count: number) {
+    this.defined = new Uint8Array(count);
+    this.lines = new Int32Array(count);
+    this.positions = new Int32Array(count);
+  }
 }
 
 class BodyParser {
@@ -76,8 +90,8 @@ class BodyParser {
   readonly #blockIds: Numbering;
   readonly #values: (Value | undefined)[] = [];
   readonly #blocks: (Block | undefined)[] = [];
-  readonly #valueMentions: Mention[] = [];
-  readonly #blockMentions: Mention[] = [];
+  readonly #valueMentions: Mentions;
+  readonly #blockMentions: Mentions;
   #block: Block | null = null;
 
   constructor(scanner: EpirScanner, name: string, values: Numbering, blocks: Numbering) {
@@ -87,6 +101,8 @@ class BodyParser {
     this.#fn.blockCount = blocks.count;
     this.#valueIds = values;
     this.#blockIds = blocks;
+    this.#valueMentions = new Mentions(values.count);
+    this.#blockMentions = new Mentions(blocks.count);
   }
 
   parse(lines: readonly string[], first: number, end: number): IrFunction {
@@ -101,14 +117,13 @@ class BodyParser {
     return this.#fn;
   }
 
-  #demandDefined(lines: readonly string[], mentions: readonly Mention[], what: string): void {
-    for (const mention of mentions) {
-      if (mention === undefined || mention.defined) continue;
-      const scanner = this.#scanner;
-      scanner.enter(lines[mention.line - 1], mention.line);
-      scanner.position = mention.position;
-      throw scanner.error(`the ${what} is not defined`);
-    }
+  #demandDefined(lines: readonly string[], mentions: Mentions, what: string): void {
+    const id = mentions.lines.findIndex((line, i) => line > 0 && mentions.defined[i] === 0);
+    if (id < 0) return;
+    const scanner = this.#scanner;
+    scanner.enter(lines[mentions.lines[id] - 1], mentions.lines[id]);
+    scanner.position = mentions.positions[id];
+    throw scanner.error(`the ${what} is not defined`);
   }
 
   #line(): void {
@@ -124,9 +139,9 @@ class BodyParser {
     scanner.end();
   }
 
-  #mention(): Mention {
-    const { lineNumber, position } = this.#scanner;
-    return { line: lineNumber, position, defined: false };
+  #mention(mentions: Mentions, id: number): void {
+    mentions.lines[id] = this.#scanner.lineNumber;
+    mentions.positions[id] = this.#scanner.position;
   }
 
   #valueOf(match: RegExpExecArray): Value {
@@ -135,7 +150,7 @@ class BodyParser {
     if (value === undefined) {
       value = new Value(id, "copy", []);
       this.#values[id] = value;
-      this.#valueMentions[id] = this.#mention();
+      this.#mention(this.#valueMentions, id);
     }
     return value;
   }
@@ -146,21 +161,21 @@ class BodyParser {
     if (block === undefined) {
       block = new Block(id);
       this.#blocks[id] = block;
-      this.#blockMentions[id] = this.#mention();
+      this.#mention(this.#blockMentions, id);
     }
     return block;
   }
 
-  #define(mention: Mention, what: string): void {
-    if (mention.defined) throw this.#scanner.error(`the ${what} is defined twice`);
-    mention.defined = true;
+  #define(mentions: Mentions, id: number, what: string): void {
+    if (mentions.defined[id] !== 0) throw this.#scanner.error(`the ${what} is defined twice`);
+    mentions.defined[id] = 1;
   }
 
   /** A value where it is defined, with its register and, if asked for, the `=` after it. */
   #definition(match: RegExpExecArray, assigned: boolean): Value {
     const scanner = this.#scanner;
     const value = this.#valueOf(match);
-    this.#define(this.#valueMentions[value.id], "value");
+    this.#define(this.#valueMentions, value.id, "value");
     if (scanner.tryText(":")) {
       const register = scanner.match(REGISTER);
       if (register === null) throw scanner.expected("a register");
@@ -180,7 +195,7 @@ class BodyParser {
   #label(block: Block): void {
     const scanner = this.#scanner;
     this.#close();
-    this.#define(this.#blockMentions[block.id], "block");
+    this.#define(this.#blockMentions, block.id, "block");
     this.#fn.blocks.push(block);
     this.#block = block;
     if (scanner.tryText("(")) {
@@ -327,8 +342,11 @@ export function parseBody(
   first: number,
   end: number,
 ): IrFunction {
-  const { values, blocks } = numberings(lines, first, end);
-  const fn = new BodyParser(scanner, name, values, blocks).parse(lines, first, end);
+  const values = new NumberCount();
+  const blocks = new NumberCount();
+  for (let at = first; at < end; at++) countNumbers(lines[at], values, blocks);
+  const parser = new BodyParser(scanner, name, new Numbering(values), new Numbering(blocks));
+  const fn = parser.parse(lines, first, end);
   const violations = checkFunction(fn);
   if (violations.length > 0) {
     scanner.enter(lines[first - 1], first);
