@@ -33,6 +33,8 @@ export interface PrintOptions {
 export interface DisassembleOptions extends PrintOptions {
   /** Print distances (`goto +0x3`) rather than labels. Implied by `objdump`. */
   readonly numeric?: boolean;
+  /** What the labels of other targets begin with, before the slot; `L` by default. */
+  readonly labelPrefix?: string;
   /** Names of slots, such as where functions start. Names that repeat are made unique. */
   readonly labels?: ReadonlyMap<number, string>;
   /**
@@ -98,7 +100,7 @@ function labelText(name: string): string {
   return /^[A-Za-z_.$][\w.$]*$/.test(name) && !RESERVED.has(name) ? name : JSON.stringify(name);
 }
 
-/** The labels of a listing by slot: the given names, and `L` with the slot for every other target. */
+/** The labels of a listing by slot: the given names, and the prefix with the slot for every other target. */
 function placeLabels(
   insns: readonly Instruction[],
   options: DisassembleOptions,
@@ -123,7 +125,9 @@ function placeLabels(
   for (const insn of insns) {
     const target = referenceTarget(insn, slot);
     if (target !== NO_TARGET && !labels.has(target) && starts.has(target)) {
-      if (options.keepDistance?.(slot) !== true) place(target, `L${target}`);
+      if (options.keepDistance?.(slot) !== true) {
+        place(target, `${options.labelPrefix ?? "L"}${target}`);
+      }
     }
     slot += slotsOf(insn);
   }

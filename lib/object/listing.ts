@@ -123,15 +123,32 @@ function sectionOperand(name: string): string {
   return /^[\w.$]+$/.test(name) ? name : JSON.stringify(name);
 }
 
+/** Labels of the functions of a stream by slot; one that an earlier stream has taken gets the stream's number. */
+function functionLabels(stream: Stream, number: number, taken: Set<string>): Map<number, string> {
+  const { section, base, functions } = stream;
+  return new Map(functions.map((fn) => {
+    let label = taken.has(fn.name) ? `${fn.name}.${number}` : fn.name;
+    while (taken.has(label)) label += "_";
+    taken.add(label);
+    return [section.slots[fn.first] - base, label];
+  }));
+}
+
 /** Prints a stream as epass reads it back. */
-function printStream(program: Program, stream: Stream, syntax: Syntax): string {
+function printStream(
+  program: Program,
+  stream: Stream,
+  syntax: Syntax,
+  number: number,
+  taken: Set<string>,
+): string {
   const { section, base } = stream;
   const before = linesBefore(program, stream);
   const helpers = helperNames(stream, program);
-  const labels = new Map(stream.functions.map((fn) => [section.slots[fn.first] - base, fn.name]));
   const options: DisassembleOptions = {
     syntax,
-    labels: section.name === "" ? new Map() : labels,
+    labels: section.name === "" ? new Map() : functionLabels(stream, number, taken),
+    labelPrefix: number === 0 ? "L" : `L${number}_`,
     keepDistance: (slot) => section.relocations.has(slot + base),
     linesBefore: (slot) => before.get(slot + base) ?? [],
     comment: (slot) => helpers.get(slot + base) ?? referenceComment(program, section, slot + base),
@@ -149,5 +166,6 @@ function printStream(program: Program, stream: Stream, syntax: Syntax): string {
 export function printProgram(program: Program, options: ListingOptions = {}): string {
   const { syntax = "pseudo-c" } = options;
   const streams = streamsOf(program, options.function);
-  return streams.map((stream) => printStream(program, stream, syntax)).join("\n");
+  const taken = new Set<string>();
+  return streams.map((stream, i) => printStream(program, stream, syntax, i, taken)).join("\n");
 }

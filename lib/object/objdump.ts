@@ -6,7 +6,6 @@
 
 import { disassemble } from "../isa/disassemble.ts";
 import { ELF } from "./elf.ts";
-import type { ElfObject } from "./elf_object.ts";
 import type { CodeSection, Program, ProgramFunction } from "./program.ts";
 
 /** A named address of a section. */
@@ -17,11 +16,13 @@ interface NamedAddress {
 }
 
 /** The symbols of a section by address, then by name, one for each address; the section itself where none starts it. */
-function symbolsOf(elf: ElfObject | null, section: CodeSection): NamedAddress[] {
-  const symbols: NamedAddress[] = (elf?.symbols ?? []).filter((symbol) =>
-    symbol.section === section.elfIndex && symbol.name !== "" &&
-    symbol.type !== ELF.STT_SECTION && symbol.type !== ELF.STT_FILE
-  );
+function symbolsOf({ elf, functions }: Program, section: CodeSection): NamedAddress[] {
+  const symbols: NamedAddress[] = elf === null
+    ? functions.map(({ name, first }) => ({ name, value: section.slots[first] * 8 }))
+    : elf.symbols.filter((symbol) =>
+      symbol.section === section.elfIndex && symbol.name !== "" &&
+      symbol.type !== ELF.STT_SECTION && symbol.type !== ELF.STT_FILE
+    );
   if (!symbols.some((symbol) => symbol.value === 0)) symbols.push({ name: section.name, value: 0 });
   symbols.sort((a, b) => a.value - b.value || (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
   return symbols.filter((symbol, i) => symbols[i + 1]?.value !== symbol.value);
@@ -45,7 +46,7 @@ function symbolize(symbols: readonly NamedAddress[], slot: number): string {
 const oneLine = (name: string): string => name.replace(/[\r\n]+/g, " ");
 
 function printSection(program: Program, section: CodeSection): string {
-  const symbols = symbolsOf(program.elf, section);
+  const symbols = symbolsOf(program, section);
   const heads = new Map(
     symbols.filter(({ value }) => value % 8 === 0).map(({ name, value }) => [
       value / 8,
