@@ -2,7 +2,7 @@
  * Parses `.epir`, the text of the intermediate representation. The first line is `epir 1`; `order big` may follow.
  * Comments run from `;` to the end of the line. Then the functions, for example:
  *
- * ```
+ * ```text
  * function xdp_prog section "xdp" global
  * b0(v0:r1):                           ; a parameter; `:r1` is the register that it prefers
  *   v1:r2 = load.u32 v0 + 4  !0        ; `!0` is the slot of the source instruction

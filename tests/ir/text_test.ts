@@ -145,6 +145,13 @@ verbatim slow section ".text" reason "jumps into a neighbour"
   assert.deepEqual([...code.targets], [[2, 1]]);
 });
 
+Deno.test("the example of the documentation parses", async () => {
+  const source = await Deno.readTextFile(new URL("../../lib/ir/parse.ts", import.meta.url));
+  const [, example] = source.match(/```text\n([^]*?) \* ```/)!;
+  const module = parseModule(`epir 1\n${example.replaceAll(/^ \* ?/gm, "")}`);
+  assert.equal(bodyOf(module).blocks.length, 3);
+});
+
 Deno.test("bytecode kept verbatim survives the text", () => {
   const random = new Random(7);
   const bytes = Uint8Array.from({ length: 800 }, () => random.once(2) ? 0 : random.below(256));
