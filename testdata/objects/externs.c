@@ -31,7 +31,7 @@ struct {
   __uint(pinning, LIBBPF_PIN_BY_NAME);
   __type(key, __u32);
   __array(values, int(struct xdp_md *));
-} programs SEC(".maps") = {.values = {[0] = (void *)&on_first, [2] = (void *)&on_second}};
+} epass_programs SEC(".maps") = {.values = {[0] = (void *)&on_first, [2] = (void *)&on_second}};
 
 __weak __noinline int shared(int value) {
   return value * 3 + 1;
@@ -58,7 +58,7 @@ int on_second(struct xdp_md *ctx) {
 
 SEC("xdp")
 int dispatch(struct xdp_md *ctx) {
-  bpf_tail_call(ctx, &programs, ctx->rx_queue_index);
+  bpf_tail_call(ctx, &epass_programs, ctx->rx_queue_index);
   return XDP_ABORTED;
 }
 

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import type { Btf } from "../../lib/object/btf.ts";
+import { equalBytes } from "../../lib/bytes.ts";
 import { ELF } from "../../lib/object/elf.ts";
 import { loadProgram } from "../../lib/object/load.ts";
-import type { CodeTarget, FunctionCode, Program } from "../../lib/object/program.ts";
+import type { FunctionCode, Program } from "../../lib/object/program.ts";
 import { rewriteProgram } from "../../lib/object/rewrite.ts";
-import { filesUnder, ROOT, SHARED, sharedName, skip, testWith } from "../support.ts";
+import { filesUnder, missing, ROOT, SHARED, sharedName, skip, testWith } from "../support.ts";
 import { padAll } from "./shift.ts";
 
 /** Padding of every function, of many places, and of some functions only. */
@@ -51,7 +51,10 @@ function movedSlots(
   });
 }
 
-const textOf = (target: CodeTarget | undefined): string => JSON.stringify(target ?? null);
+/** Deep equality, cheap where there is nothing. */
+function same(actual: unknown, expected: unknown, place: string): void {
+  if (actual !== undefined || expected !== undefined) assert.deepEqual(actual, expected, place);
+}
 
 function checkSymbols(before: Program, after: Program, place: string): void {
   before.functions.forEach((old, index) => {
@@ -92,9 +95,9 @@ function checkAttachments(
     const now = after.functions[index].section;
     const lines = new Map(now.lines.map((line) => [line.slot, line]));
     for (const [from, to] of moved[index]) {
-      assert.deepEqual(now.relocations.get(to), old.section.relocations.get(from), place);
-      assert.deepEqual(now.core.get(to), old.section.core.get(from), place);
-      assert.equal(textOf(now.targets.get(to)), textOf(old.section.targets.get(from)), place);
+      same(now.relocations.get(to), old.section.relocations.get(from), place);
+      same(now.core.get(to), old.section.core.get(from), place);
+      same(now.targets.get(to), old.section.targets.get(from), place);
     }
     for (const line of old.section.lines) {
       const to = moved[index].get(line.slot);
@@ -123,21 +126,19 @@ function checkRecordRelocations(program: Program, place: string): void {
   }
 }
 
-/** What BTF says must not change at all. */
-const btfOf = (btf: Btf | null | undefined): string => btf == null ? "" : btf.bytes.join();
-
 function checkShifts(file: string, place: string): void {
-  const before = loadProgram(Deno.readFileSync(file));
-  for (const padding of PADDINGS) {
-    for (const [step, rest] of [[1, 0], [2, 1]]) {
+  const bytes = Deno.readFileSync(file);
+  const before = loadProgram(bytes);
+  const large = bytes.length > 200_000;
+  for (const padding of large ? PADDINGS.slice(1) : PADDINGS) {
+    for (const [step, rest] of large ? [[2, 1]] : [[1, 0], [2, 1]]) {
       const { moved, changes } = rewrite(before, padding, step, rest);
       assert.equal(moved.functions.length, before.functions.length, place);
       checkSymbols(before, moved, place);
       checkAttachments(before, moved, changes, place);
       checkRecordRelocations(moved, place);
-      if (before.elf !== null && before.elf.bytes.length < 100_000) {
-        assert.equal(btfOf(moved.elf?.btf), btfOf(before.elf.btf), place);
-      }
+      const btf = before.elf?.btf?.bytes ?? new Uint8Array();
+      assert.ok(equalBytes(moved.elf?.btf?.bytes ?? new Uint8Array(), btf), `${place}: BTF`);
     }
   }
 }
@@ -202,31 +203,45 @@ testWith(
 );
 
 const PIN = "/sys/fs/bpf/epass_shift_test";
+/** Where libbpf pins the map of `externs.o` that asks for it. */
+const PINNED_MAP = "/sys/fs/bpf/epass_programs";
 
 /** Whether libbpf and the kernel take all programs of an object. */
 function loads(file: string): boolean {
   try {
     return runTool("bpftool", "prog", "loadall", file, PIN, "pinmaps", `${PIN}_maps`).ok;
   } finally {
-    runTool("rm", "-rf", PIN, `${PIN}_maps`);
+    runTool("rm", "-rf", PIN, `${PIN}_maps`, PINNED_MAP);
   }
 }
 
-/** Objects that are small and of many styles: names end so. */
-const SAMPLE =
-  /(?:relocs-el.elf|relocs_enum-el.elf|map_perf_test.bpf|xdp_synproxy_kern.bpf|test_l4lb_noinline.bpf|dynptr_success.bpf|linked_list.bpf|bpf_cubic.bpf|verifier_movsx.bpf|verifier_ldsx.bpf|verifier_gotol.bpf|test_xdp_noinline.bpf|tests__tail_call)\.o$/;
+/** Objects that are small and of many styles, and that load here without privileges beyond root's. */
+const SAMPLE: readonly string[] = [
+  "cilium-ebpf/testdata__kconfig-el.elf.o",
+  "cilium-ebpf/testdata__variables-el.elf.o",
+  "debian-libxdp1/xsk_def_xdp_prog.o",
+  "ebpfsamples-linux/tcp_clamp_kern.o",
+  "ebpfsamples-suricata/lb.o",
+  "epass-kernel_samples/map_perf_test.bpf.o",
+  "epass-kernel_samples/tcp_basertt_kern.o",
+  "febpf/tests__hash_of_maps_init.o",
+  "febpf/tests__kfunc_target.o",
+  "febpf/tests__multi_entry.o",
+  "febpf/tests__subprog.o",
+  "linux612-selftests/bpf_cubic.bpf.o",
+  "linux612-selftests/crypto_sanity.bpf.o",
+  "linux612-selftests/test_global_data.bpf.o",
+  "linux612-selftests/test_l4lb_noinline.bpf.o",
+  "linux612-selftests/test_parse_tcp_hdr_opt.bpf.o",
+  "linux612-selftests-v4/test_xdp_noinline.bpf.o",
+];
 
 testWith(["kernel", "bpftool"], "libbpf and the kernel take moved objects", (t) => {
   if (!loads(`${ROOT}/testdata/objects/firewall.o`)) {
     return skip(t, "this kernel does not load programs");
   }
-  const corpus = ((): string[] => {
-    try {
-      return filesUnder(`${SHARED}/corpus/objects`, ".o").filter((f) => SAMPLE.test(f));
-    } catch {
-      return [];
-    }
-  })();
+  const corpus = SAMPLE.map((name) => `${SHARED}/corpus/objects/${name}`)
+    .filter(() => missing("shared") === "");
   const own = ["firewall", "externs"].map((name) => `${ROOT}/testdata/objects/${name}.o`);
   const file = Deno.makeTempFileSync({ suffix: ".o" });
   let count = 0;
