@@ -27,11 +27,19 @@ export * from "./lib/isa/helpers.ts";
 export * from "./lib/isa/instruction.ts";
 export * from "./lib/isa/ops.ts";
 
+export * from "./lib/object/btf.ts";
+export * from "./lib/object/btf_ext.ts";
 export * from "./lib/object/describe.ts";
+export * from "./lib/object/elf.ts";
+export * from "./lib/object/elf_object.ts";
 export * from "./lib/object/listing.ts";
 export * from "./lib/object/load.ts";
 export * from "./lib/object/program.ts";
+export * from "./lib/object/objdump.ts";
 export * from "./lib/object/rewrite.ts";
+export type { Rewritten } from "./lib/object/rewrite_elf.ts";
+export * from "./lib/object/string_table.ts";
+export type { MapStyle } from "./lib/object/maps.ts";
 export * from "./lib/object/select.ts";
 export * from "./lib/object/write.ts";
 
@@ -45,7 +53,10 @@ export * from "./lib/ir/module.ts";
 export * from "./lib/ir/parse.ts";
 export * from "./lib/ir/print.ts";
 
+export type { SymbolRequest, SymbolResolver } from "./lib/vm/code.ts";
 export * from "./lib/vm/fault.ts";
+export type { Outcome } from "./lib/vm/interpreter.ts";
+export type { Helper, HelperContext } from "./lib/vm/machine.ts";
 export * from "./lib/vm/global_data.ts";
 export * from "./lib/vm/memory.ts";
 export * from "./lib/vm/vm.ts";

@@ -22,6 +22,8 @@ export class ByteReader {
   readonly #little: boolean;
 
   /**
+   * Puts a cursor over bytes.
+   *
    * @param bytes The bytes to read.
    * @param order Byte order of multi-byte reads.
    * @param what Name of the structure being read, for messages.
@@ -60,31 +62,57 @@ export class ByteReader {
     return at;
   }
 
-  /** @returns The next unsigned byte. */
+  /**
+   * Reads a byte.
+   *
+   * @returns The next unsigned byte.
+   */
   u8(): number {
     return this.#view.getUint8(this.skip(1));
   }
-  /** @returns The next unsigned 16-bit number. */
+  /**
+   * Reads an unsigned 16-bit number.
+   *
+   * @returns The next unsigned 16-bit number.
+   */
   u16(): number {
     return this.#view.getUint16(this.skip(2), this.#little);
   }
-  /** @returns The next signed 16-bit number. */
+  /**
+   * Reads a signed 16-bit number.
+   *
+   * @returns The next signed 16-bit number.
+   */
   i16(): number {
     return this.#view.getInt16(this.skip(2), this.#little);
   }
-  /** @returns The next unsigned 32-bit number. */
+  /**
+   * Reads an unsigned 32-bit number.
+   *
+   * @returns The next unsigned 32-bit number.
+   */
   u32(): number {
     return this.#view.getUint32(this.skip(4), this.#little);
   }
-  /** @returns The next signed 32-bit number. */
+  /**
+   * Reads a signed 32-bit number.
+   *
+   * @returns The next signed 32-bit number.
+   */
   i32(): number {
     return this.#view.getInt32(this.skip(4), this.#little);
   }
-  /** @returns The next unsigned 64-bit number. */
+  /**
+   * Reads an unsigned 64-bit number.
+   *
+   * @returns The next unsigned 64-bit number.
+   */
   u64(): bigint {
     return this.#view.getBigUint64(this.skip(8), this.#little);
   }
   /**
+   * Reads a 64-bit offset or size.
+   *
    * @returns The next unsigned 64-bit number, which must be exact as a JavaScript number (an offset or a size).
    * @throws {DecodeError} If it is 2^53 or more.
    */
@@ -99,6 +127,8 @@ export class ByteReader {
     return Number(value);
   }
   /**
+   * Reads bytes.
+   *
    * @param count How many bytes.
    * @returns A view of the next bytes, not a copy.
    */

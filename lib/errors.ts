@@ -26,11 +26,14 @@ export interface ErrorPlace {
 
 /** The input is at fault: malformed, unsupported or inconsistent. */
 export class EpassError extends Error {
+  /** Name of the class. */
   override name = "EpassError";
   /** Where the fault lies. */
   readonly place: ErrorPlace;
 
   /**
+   * Makes an error.
+   *
    * @param message The failed action, a colon, then the state found.
    * @param place Where the fault lies.
    */
@@ -42,21 +45,25 @@ export class EpassError extends Error {
 
 /** Bytes that are not a valid encoding: an instruction, an ELF structure, BTF. */
 export class DecodeError extends EpassError {
+  /** Name of the class. */
   override name = "DecodeError";
 }
 
 /** Text that does not parse: assembly, `.epir`, a dump. */
 export class ParseError extends EpassError {
+  /** Name of the class. */
   override name = "ParseError";
 }
 
 /** A valid input that epass cannot process, with the reason. */
 export class UnsupportedError extends EpassError {
+  /** Name of the class. */
   override name = "UnsupportedError";
 }
 
 /** A defect of epass: an internal invariant does not hold. */
 export class InvariantError extends Error {
+  /** Name of the class. */
   override name = "InvariantError";
 }
 

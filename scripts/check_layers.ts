@@ -12,6 +12,7 @@ import { summaryLine } from "./tally.ts";
 
 /** The layers, lowest first. A name is a file or a folder from the root; those on one line are the same layer. */
 const LAYERS: readonly (readonly string[])[] = [
+  ["deno.json"],
   ["lib/errors.ts"],
   ["lib/bytes.ts"],
   ["lib/isa"],

@@ -28,12 +28,16 @@ export class Builder {
   /** The function under construction. */
   readonly fn: IrFunction;
   /** Slot of the source instruction, given to everything made; -1 for none. */
-  pc = -1;
+  pc: number = -1;
   #block: Block | null = null;
   /** Where the next instruction goes in the block; -1 for its end. */
   #index = -1;
 
-  /** @param fn The function under construction. */
+  /**
+   * Makes a builder without a place to insert.
+   *
+   * @param fn The function under construction.
+   */
   constructor(fn: IrFunction) {
     this.fn = fn;
   }
@@ -110,6 +114,8 @@ export class Builder {
   }
 
   /**
+   * Inserts a 64-bit move.
+   *
    * @param a The operand.
    * @returns A 64-bit move of it.
    */
@@ -120,6 +126,8 @@ export class Builder {
   }
 
   /**
+   * Inserts a zero extension.
+   *
    * @param a The operand.
    * @returns Its low 32 bits.
    */
@@ -130,6 +138,8 @@ export class Builder {
   }
 
   /**
+   * Inserts a sign extension.
+   *
    * @param a The operand.
    * @param bits How many low bits hold the signed number.
    * @param width Width in bits of the result.
@@ -144,6 +154,8 @@ export class Builder {
   }
 
   /**
+   * Inserts binary arithmetic.
+   *
    * @param fn The operation.
    * @param width Width in bits.
    * @param a First operand.
@@ -159,6 +171,8 @@ export class Builder {
   }
 
   /**
+   * Inserts unary arithmetic.
+   *
    * @param fn The operation.
    * @param width Width in bits of a negation; 64 for a byte swap.
    * @param a The operand.
@@ -173,6 +187,8 @@ export class Builder {
   }
 
   /**
+   * Inserts a move between address spaces.
+   *
    * @param a The pointer.
    * @param spaces Address spaces as the instruction has them: to << 16 | from.
    * @returns The pointer in the other address space.
@@ -185,6 +201,8 @@ export class Builder {
   }
 
   /**
+   * Inserts a load.
+   *
    * @param size Bytes read.
    * @param base The address.
    * @param off Displacement in bytes.
@@ -201,6 +219,8 @@ export class Builder {
   }
 
   /**
+   * Inserts a store.
+   *
    * @param size Bytes written.
    * @param base The address.
    * @param off Displacement in bytes.
@@ -216,6 +236,8 @@ export class Builder {
   }
 
   /**
+   * Inserts an atomic operation.
+   *
    * @param fn The operation.
    * @param size Bytes accessed.
    * @param off Displacement in bytes.
@@ -232,6 +254,8 @@ export class Builder {
   }
 
   /**
+   * Inserts a legacy packet load.
+   *
    * @param fn Absolute or indexed.
    * @param size Bytes read.
    * @param imm Offset in bytes into the packet, signed 32 bits.
@@ -248,6 +272,8 @@ export class Builder {
   }
 
   /**
+   * Inserts a call.
+   *
    * @param callee What is called.
    * @param args The arguments from r1 on; before them the address of an `indirect` callee.
    * @returns The result.

@@ -87,7 +87,11 @@ export class Dominators {
   readonly #leave: Int32Array;
   readonly #depth: Int32Array;
 
-  /** @param fn The function. */
+  /**
+   * Computes the tree.
+   *
+   * @param fn The function.
+   */
   constructor(fn: IrFunction) {
     const search = depthFirstOrder(fn);
     const { preorder, postorder, numbers } = search;
@@ -123,6 +127,8 @@ export class Dominators {
   }
 
   /**
+   * Whether a block can be reached.
+   *
    * @param block A block.
    * @returns Whether the entry reaches it.
    */
@@ -131,6 +137,8 @@ export class Dominators {
   }
 
   /**
+   * The immediate dominator of a block.
+   *
    * @param block A block.
    * @returns Its immediate dominator; null for the entry and for a block that is not reached.
    */
@@ -139,6 +147,8 @@ export class Dominators {
   }
 
   /**
+   * How deep a block is in the tree.
+   *
    * @param block A block.
    * @returns How many blocks dominate it, itself not counted.
    */
@@ -147,6 +157,8 @@ export class Dominators {
   }
 
   /**
+   * Whether a block dominates another.
+   *
    * @param a A block.
    * @param b A block.
    * @returns Whether every path from the entry to `b` goes through `a`; true for a block and itself, false if either is

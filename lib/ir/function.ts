@@ -103,13 +103,15 @@ export class Value {
   /** CO-RE record: the instruction form must survive. */
   core: CoreRecord | null = null;
   /** Slot in its section of the instruction that it was lifted from; -1 for none. */
-  pc = -1;
+  pc: number = -1;
   /** Register that held it in the input, a preference for the allocator; -1 for none. */
-  hint = -1;
+  hint: number = -1;
   /** The block that holds it; null for leaves and removed values. */
   block: Block | null = null;
 
   /**
+   * Makes a value without a place.
+   *
    * @param id Dense id.
    * @param op The operation.
    * @param args The operands.
@@ -142,9 +144,11 @@ export class Terminator {
   /** Edges to the successors. */
   edges: Edge[] = [];
   /** Slot in its section of the instruction that it was lifted from; -1 for none. */
-  pc = -1;
+  pc: number = -1;
 
   /**
+   * Makes a terminator without edges.
+   *
    * @param op The operation.
    * @param args The operands.
    * @param fn Condition of a `branch`.
@@ -168,6 +172,8 @@ export class Edge {
   args: Value[];
 
   /**
+   * Makes an edge, without entering it in its blocks.
+   *
    * @param from The block it leaves.
    * @param to The block it enters.
    * @param args Arguments, parallel to `to.params`.
@@ -192,7 +198,11 @@ export class Block {
   /** Edges that enter, in the order in which they were made. */
   preds: Edge[] = [];
 
-  /** @param id Dense id. */
+  /**
+   * Makes an empty block.
+   *
+   * @param id Dense id.
+   */
   constructor(id: number) {
     this.id = id;
   }
@@ -218,7 +228,11 @@ export class IrFunction {
   #frame: Value | null = null;
   #undef: Value | null = null;
 
-  /** @param name Its name. */
+  /**
+   * Makes a function without blocks.
+   *
+   * @param name Its name.
+   */
   constructor(name: string) {
     this.name = name;
   }
@@ -322,6 +336,8 @@ export class IrFunction {
 }
 
 /**
+ * Whether a value is a leaf.
+ *
  * @param value Any value.
  * @returns Whether it is a leaf: without a block, available everywhere.
  */

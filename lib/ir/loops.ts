@@ -24,6 +24,8 @@ export class Loop {
   depth = 0;
 
   /**
+   * Makes a loop of its header only.
+   *
    * @param header The header.
    * @param backEdges The edges back to the header.
    */
@@ -42,6 +44,8 @@ export class Loops {
   readonly #innermost: (Loop | null)[];
 
   /**
+   * Finds the loops of a function.
+   *
    * @param fn The function.
    * @param dominators Its dominator tree.
    */
@@ -76,6 +80,8 @@ export class Loops {
   }
 
   /**
+   * The innermost loop around a block.
+   *
    * @param block A block.
    * @returns The innermost loop that holds it, if any.
    */
@@ -84,6 +90,8 @@ export class Loops {
   }
 
   /**
+   * How many loops are around a block.
+   *
    * @param block A block.
    * @returns How many loops hold it.
    */

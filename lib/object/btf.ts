@@ -109,6 +109,8 @@ export class Btf {
   #byName: Map<string, number[]> | null = null;
 
   /**
+   * Indexes the types.
+   *
    * @param bytes The contents of `.BTF`.
    * @param order Byte order of the object.
    * @throws {DecodeError} If a table is malformed.
@@ -141,6 +143,8 @@ export class Btf {
   }
 
   /**
+   * Reads a type.
+   *
    * @param id Id of a type.
    * @returns The type.
    * @throws {DecodeError} If there is no such type.
@@ -187,6 +191,8 @@ export class Btf {
   }
 
   /**
+   * Reads the members of a structure or union.
+   *
    * @param type A struct or union.
    * @returns Its members.
    */
@@ -207,6 +213,8 @@ export class Btf {
   }
 
   /**
+   * Reads what an array holds.
+   *
    * @param type An array.
    * @returns The id of its element type and its number of elements.
    */
@@ -216,6 +224,8 @@ export class Btf {
   }
 
   /**
+   * Reads the parameters of a function prototype.
+   *
    * @param type A function prototype.
    * @returns Its parameters: name and id of the type, which is 0 for `...`.
    */
@@ -228,6 +238,8 @@ export class Btf {
   }
 
   /**
+   * Reads the variables of a data section.
+   *
    * @param type A data section.
    * @returns Its variables and functions.
    */
@@ -241,6 +253,8 @@ export class Btf {
   }
 
   /**
+   * Reads the values of an enumeration.
+   *
    * @param type An enum or enum64.
    * @returns Its names with their values.
    */

@@ -129,6 +129,8 @@ export interface ElfFile {
 }
 
 /**
+ * Whether bytes begin as an ELF file does.
+ *
  * @param bytes Any bytes.
  * @returns Whether they start with the ELF magic.
  */

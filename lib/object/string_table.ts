@@ -19,6 +19,8 @@ export class StringTable {
   #budget: number;
 
   /**
+   * Puts a table over bytes.
+   *
    * @param bytes The bytes of the table.
    * @param what Name of the table, for messages.
    */

@@ -53,11 +53,14 @@ export interface Fault {
 
 /** Thrown by helpers and by accesses to guest memory on their behalf; the engine turns it into a {@link Fault}. */
 export class GuestFault extends EpassError {
+  /** Name of the class. */
   override name = "GuestFault";
   /** Why the program is stopped. */
   readonly kind: FaultKind;
 
   /**
+   * Makes a fault.
+   *
    * @param kind Why the program is stopped.
    * @param message What failed, a colon, then the state.
    */

@@ -40,6 +40,8 @@ export class Region {
   mapped = false;
 
   /**
+   * Makes a region that is not mapped.
+   *
    * @param name What it holds.
    * @param address Address of its first byte.
    * @param size Its size in bytes.
@@ -83,6 +85,8 @@ export class GuestMemory {
   #used = 1 << PAGE_SHIFT;
 
   /**
+   * Makes an address space without regions.
+   *
    * @param order Byte order of multi-byte accesses.
    * @param options Maximum and storage.
    */
@@ -296,6 +300,8 @@ export class GuestMemory {
   }
 
   /**
+   * The region that begins at or before an address.
+   *
    * @param address An address.
    * @returns The last region that starts at or below it, or null.
    */
