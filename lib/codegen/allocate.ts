@@ -30,49 +30,55 @@ interface EdgeMoves {
   readonly moves: readonly Move[];
 }
 
-/** A location as an edge sees it: a register, the slot of a virtual register, or recomputed. */
+/** Where a value is at the end of a block: a register, the slot of a virtual register, or recomputed. */
 function sourceAtEnd(
-  end: Int32Array,
+  base: number,
   vreg: number,
   preferred: number,
   fn: MachineFunction,
-  spilled: Uint8Array,
+  { end, spilled, count }: Ends,
 ): number {
   if (fn.homes[vreg] >= 0) return fn.homes[vreg];
-  if (preferred >= 0 && end[preferred] === vreg) return preferred;
-  const register = end.indexOf(vreg);
-  if (register >= 0) return register;
+  if (preferred >= 0 && end[base + preferred] === vreg) return preferred;
+  for (let r = 0; r < count; r++) if (end[base + r] === vreg) return r;
   if (fn.remat[vreg] !== null) return REMAT;
   spilled[vreg] = 1;
   return SLOT + vreg;
 }
 
+/** What the walk left: see {@link BlockAllocator}. */
+interface Ends {
+  readonly start: Int32Array;
+  readonly end: Int32Array;
+  readonly spilled: Uint8Array;
+  readonly onStack: Uint8Array;
+  readonly count: number;
+}
+
+const NO_MOVES: readonly Move[] = [];
+
 /** What must move on an edge so that its target finds everything in place. */
-function edgeMoves(
-  edge: MachineEdge,
-  fn: MachineFunction,
-  allocator: BlockAllocator<MachineInsn>,
-): Move[] {
+function edgeMoves(edge: MachineEdge, fn: MachineFunction, ends: Ends): readonly Move[] {
   const { to, args } = edge;
-  const start = allocator.startOf(to.index);
-  const end = allocator.endOf(edge.from.index);
-  const moves: Move[] = [];
-  for (let r = 0; r < start.length; r++) {
-    const wanted = start[r];
-    if (wanted < 0) continue;
+  const { start, end, count } = ends;
+  const first = to.index * count;
+  const last = edge.from.index * count;
+  let moves: Move[] | null = null;
+  for (let r = 0; r < count; r++) {
+    const wanted = start[first + r];
+    if (wanted < 0 || (wanted === end[last + r] && to.params.length === 0)) continue;
     const param = to.params.indexOf(wanted);
     const vreg = param >= 0 ? args[param] : wanted;
-    if (fn.remat[vreg]?.length === 0) continue;
-    const src = sourceAtEnd(end, vreg, r, fn, allocator.spilled);
-    if (src !== r) moves.push({ dst: r, src, vreg });
+    if (end[last + r] === vreg || fn.remat[vreg]?.length === 0) continue;
+    (moves ??= []).push({ dst: r, src: sourceAtEnd(last, vreg, r, fn, ends), vreg });
   }
   for (let i = 0; i < to.params.length; i++) {
     const param = to.params[i];
-    if (allocator.onStack[param] === 0 || fn.remat[args[i]]?.length === 0) continue;
-    const src = sourceAtEnd(end, args[i], -1, fn, allocator.spilled);
-    moves.push({ dst: SLOT + param, src, vreg: args[i] });
+    if (ends.onStack[param] === 0 || fn.remat[args[i]]?.length === 0) continue;
+    const src = sourceAtEnd(last, args[i], -1, fn, ends);
+    (moves ??= []).push({ dst: SLOT + param, src, vreg: args[i] });
   }
-  return moves;
+  return moves ?? NO_MOVES;
 }
 
 /** Puts steps, edges and slots together. */
@@ -117,12 +123,10 @@ class Assembler<I extends MachineInsn> {
   block(block: MachineBlock<I>, steps: readonly Step<I>[]): AllocatedBlock<I> {
     const { spilled, onStack } = this.#allocator;
     const result: Step<I>[] = [];
-    const start = this.#allocator.startOf(block.index);
     for (const param of block.params) {
-      if (spilled[param] !== 0 && onStack[param] === 0) {
-        const register = start.indexOf(param);
-        if (register >= 0) result.push(this.#store(param, register));
-      }
+      if (spilled[param] === 0 || onStack[param] !== 0) continue;
+      const register = this.#startRegister(block.index, param);
+      if (register >= 0) result.push(this.#store(param, register));
     }
     for (const step of steps) {
       if (step.kind === "load") step.src = this.#number(SLOT + step.src) - SLOT;
@@ -134,6 +138,13 @@ class Assembler<I extends MachineInsn> {
     const term = result.pop()!;
     const succs = block.succs.map((edge) => edge.to.index);
     return { source: block.index, id: block.index, steps: result, term, succs };
+  }
+
+  #startRegister(block: number, vreg: number): number {
+    const { count } = this.#registers;
+    const content = this.#allocator.start;
+    for (let r = 0; r < count; r++) if (content[block * count + r] === vreg) return r;
+    return -1;
   }
 
   #store(vreg: number, register: number): Step<I> {
@@ -148,8 +159,11 @@ class Assembler<I extends MachineInsn> {
       vreg,
     }));
     let free = this.#registers.allocatable;
-    const start = this.#allocator.startOf(edge.to.index);
-    for (let r = 0; r < start.length; r++) if (start[r] >= 0) free &= ~(1 << r);
+    const { count } = this.#registers;
+    const { start } = this.#allocator;
+    for (let r = 0; r < count; r++) {
+      if (start[edge.to.index * count + r] >= 0) free &= ~(1 << r);
+    }
     const steps: Step<I>[] = [];
     let temps = 0;
     appendMoves(numbered, free, steps, () => {
@@ -186,15 +200,17 @@ export function allocateRegisters<I extends MachineInsn>(
   const steps: Step<I>[][] = [];
   for (const index of order) steps[index] = allocator.walk(fn.blocks[index]);
   // All edges first: they decide which values need slots.
+  const { start, end, spilled, onStack } = allocator;
+  const ends: Ends = { start, end, spilled, onStack, count: registers.count };
   const pending: EdgeMoves[] = [];
   for (const block of fn.blocks) {
     if (steps[block.index] === undefined) continue;
     for (const edge of block.succs) {
-      const moves = edgeMoves(edge, fn, allocator as BlockAllocator<MachineInsn>);
+      const moves = edgeMoves(edge, fn, ends);
       if (moves.length > 0) pending.push({ edge, moves });
     }
   }
-  const slots = colourSlots(fn, liveness, allocator.spilled);
+  const slots = colourSlots(fn, liveness, spilled);
   const assembler = new Assembler(fn, registers, allocator, slots, makeJump);
   const allocated: AllocatedBlock<I>[] = [];
   for (const block of fn.blocks) {

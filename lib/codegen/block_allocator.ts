@@ -36,6 +36,11 @@ export class BlockAllocator<I extends MachineInsn> {
   /** 1 for each block parameter that has no register at the start of its block. */
   readonly onStack: Uint8Array;
 
+  /** Virtual register in each register at the start of each block, -1 for none: `count` entries a block. */
+  readonly start: Int32Array;
+  /** The same behind its terminator. */
+  readonly end: Int32Array;
+
   readonly #fn: MachineFunction<I>;
   readonly #registers: RegisterFile;
   readonly #liveness: Liveness;
@@ -44,9 +49,6 @@ export class BlockAllocator<I extends MachineInsn> {
   readonly #content: Int32Array;
   /** Registers that hold each virtual register, a mask. */
   readonly #where: Int32Array;
-  /** Contents at the start and the end of each block, `count` entries a block. */
-  readonly #start: Int32Array;
-  readonly #end: Int32Array;
   readonly #walked: Uint8Array;
   #steps: Step<I>[] = [];
   /** Registers of the operands of the current instruction. */
@@ -69,27 +71,9 @@ export class BlockAllocator<I extends MachineInsn> {
     for (let v = 0; v < fn.vregCount; v++) {
       if (fn.homes[v] >= 0) this.#where[v] = bit(fn.homes[v]);
     }
-    this.#start = new Int32Array(fn.blocks.length * registers.count).fill(-1);
-    this.#end = new Int32Array(fn.blocks.length * registers.count).fill(-1);
+    this.start = new Int32Array(fn.blocks.length * registers.count).fill(-1);
+    this.end = new Int32Array(fn.blocks.length * registers.count).fill(-1);
     this.#walked = new Uint8Array(fn.blocks.length);
-  }
-
-  /**
-   * @param block Index of a block.
-   * @returns What each register holds at its start: virtual registers, -1 for none.
-   */
-  startOf(block: number): Int32Array {
-    const { count } = this.#registers;
-    return this.#start.subarray(block * count, (block + 1) * count);
-  }
-
-  /**
-   * @param block Index of a block.
-   * @returns What each register holds behind its terminator.
-   */
-  endOf(block: number): Int32Array {
-    const { count } = this.#registers;
-    return this.#end.subarray(block * count, (block + 1) * count);
   }
 
   /**
@@ -127,7 +111,7 @@ export class BlockAllocator<I extends MachineInsn> {
         continue;
       }
       for (let r = 0; r < count; r++) {
-        const vreg = this.#start[to.index * count + r];
+        const vreg = this.start[to.index * count + r];
         if (vreg < 0) continue;
         const param = to.params.indexOf(vreg);
         want(param >= 0 ? args[param] : vreg, r);
@@ -137,35 +121,45 @@ export class BlockAllocator<I extends MachineInsn> {
 
   #enter(block: MachineBlock<I>): void {
     const { next } = this.#uses;
+    const { count } = this.#registers;
     if (block.index === 0) {
       block.params.forEach((param, i) => {
         if (next[param] < NEVER) this.#assign(param, this.#fn.entryRegisters[i]);
       });
     } else {
       const primary = this.#primaryEdge(block);
-      const end = this.endOf(primary.from.index);
-      for (let r = 0; r < end.length; r++) {
-        const vreg = end[r];
+      const base = primary.from.index * count;
+      for (let r = 0; r < count; r++) {
+        const vreg = this.end[base + r];
         if (vreg >= 0 && next[vreg] < NEVER && this.#liveness.defBlock[vreg] !== block.index) {
           this.#assign(vreg, r);
         }
       }
       for (let i = 0; i < block.params.length; i++) {
         const param = block.params[i];
-        if (next[param] < NEVER) this.#placeParam(param, end.indexOf(primary.args[i]));
+        if (next[param] < NEVER) this.#placeParam(param, this.#endRegister(base, primary.args[i]));
       }
     }
-    this.startOf(block.index).set(this.#content);
+    this.start.set(this.#content, block.index * count);
+  }
+
+  /** The register that holds a value at the end of the block whose entries begin at `base`, -1 for none. */
+  #endRegister(base: number, vreg: number): number {
+    for (let r = 0; r < this.#registers.count; r++) if (this.end[base + r] === vreg) return r;
+    return -1;
   }
 
   /** The walked predecessor that leaves most in registers. */
   #primaryEdge(block: MachineBlock<I>): MachineBlock<I>["preds"][number] {
+    const { count } = this.#registers;
     let best = null;
     let most = -1;
+    if (block.preds.length === 1) return block.preds[0];
     for (const edge of block.preds) {
       if (this.#walked[edge.from.index] === 0) continue;
       let held = 0;
-      for (const vreg of this.endOf(edge.from.index)) if (vreg >= 0) held++;
+      const base = edge.from.index * count;
+      for (let r = 0; r < count; r++) if (this.end[base + r] >= 0) held++;
       if (held > most) [best, most] = [edge, held];
     }
     if (best === null) throw new InvariantError(`block ${block.index} is walked too early`);
@@ -194,11 +188,12 @@ export class BlockAllocator<I extends MachineInsn> {
 
   #leave(block: MachineBlock<I>): void {
     const { next } = this.#uses;
-    const end = this.endOf(block.index);
-    for (let r = 0; r < end.length; r++) {
+    const { count } = this.#registers;
+    const base = block.index * count;
+    for (let r = 0; r < count; r++) {
       const vreg = this.#content[r];
       if (vreg < 0) continue;
-      if (next[vreg] < NEVER) end[r] = vreg;
+      if (next[vreg] < NEVER) this.end[base + r] = vreg;
       this.#content[r] = -1;
       this.#where[vreg] = 0;
     }

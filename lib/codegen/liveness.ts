@@ -11,151 +11,213 @@
  * @module
  */
 
-import type { MachineBlock, MachineFunction, MachineInsn } from "./machine.ts";
+import type { MachineBlock, MachineFunction } from "./machine.ts";
 
 /** Distance of a use that does not exist. */
 export const NEVER = 0x3fff_ffff;
 /** Distance added on an edge that leaves a loop. */
 const LOOP_EXIT = 100_000;
 
-/** Result of {@link computeLiveness}; lists are indexed by block. */
+/** Result of {@link computeLiveness}. */
 export interface Liveness {
+  /** By block: where its entries in `vregs` and `distance` begin; they end where the next block's begin. */
+  readonly start: Int32Array;
   /** Virtual registers live into each block, its parameters excluded. */
-  readonly liveIn: readonly (readonly number[])[];
-  /** Distance from the start of the block to the next use, parallel to `liveIn`. */
-  readonly distance: readonly Int32Array[];
+  readonly vregs: Int32Array;
+  /** Distance from the start of the block to the next use, parallel to `vregs`. */
+  readonly distance: Int32Array;
   /** Block that defines each virtual register, -1 for none. */
   readonly defBlock: Int32Array;
   /** 1 for virtual registers that are live across an instruction that clobbers registers. */
   readonly crossesCall: Uint8Array;
 }
 
-/** For each virtual register the blocks that use it before defining it, or whose edges pass it on, in one array. */
-interface UseSites {
-  /** Start of each virtual register's range in `sites`. */
-  readonly start: Int32Array;
-  /** Block index × 2, + 1 if the use is on an edge that leaves the block. */
-  readonly sites: Int32Array;
-}
-
 function definitions(fn: MachineFunction): Int32Array<ArrayBuffer> {
   const defBlock = new Int32Array(fn.vregCount).fill(-1);
-  for (const block of fn.blocks) {
-    for (const param of block.params) defBlock[param] = block.index;
-    for (const insn of block.insns) if (insn.def >= 0) defBlock[insn.def] = block.index;
+  const { blocks } = fn;
+  for (let b = 0; b < blocks.length; b++) {
+    const { params, insns } = blocks[b];
+    for (let i = 0; i < params.length; i++) defBlock[params[i]] = b;
+    for (let i = 0; i < insns.length; i++) if (insns[i].def >= 0) defBlock[insns[i].def] = b;
   }
   return defBlock;
 }
 
-/** Calls `visit(vreg, site)` for each use outside the defining block and each edge argument. */
-function forEachSite(
+/** Uses outside the defining block, edge arguments among them: virtual registers and, parallel, blocks. */
+interface Uses {
+  readonly vregs: number[];
+  readonly blocks: number[];
+}
+
+function outerUses(fn: MachineFunction, defBlock: Int32Array): Uses {
+  const found: Uses = { vregs: [], blocks: [] };
+  const visit = (uses: readonly number[], block: number): void => {
+    for (let i = 0; i < uses.length; i++) {
+      const home = defBlock[uses[i]];
+      if (home < 0 || home === block) continue;
+      found.vregs.push(uses[i]);
+      found.blocks.push(block);
+    }
+  };
+  const { blocks } = fn;
+  for (let b = 0; b < blocks.length; b++) {
+    const { insns, term, succs } = blocks[b];
+    for (let i = 0; i < insns.length; i++) visit(insns[i].uses, b);
+    visit(term.uses, b);
+    for (let i = 0; i < succs.length; i++) visit(succs[i].args, b);
+  }
+  return found;
+}
+
+/** Stable counting sort of `values` by `keys`: where each key's values begin, and the values. */
+function groupBy(
+  keys: readonly number[],
+  values: readonly number[],
+  keyCount: number,
+): { start: Int32Array<ArrayBuffer>; grouped: Int32Array<ArrayBuffer> } {
+  const start = new Int32Array(keyCount + 1);
+  for (let i = 0; i < keys.length; i++) start[keys[i] + 1]++;
+  for (let k = 0; k < keyCount; k++) start[k + 1] += start[k];
+  const grouped = new Int32Array(keys.length);
+  const fill = start.slice();
+  for (let i = 0; i < keys.length; i++) grouped[fill[keys[i]]++] = values[i];
+  return { start, grouped };
+}
+
+/** Live-in lists: from each use up to the definition. */
+function liveInLists(
   fn: MachineFunction,
   defBlock: Int32Array,
-  visit: (vreg: number, site: number) => void,
-): void {
-  for (const block of fn.blocks) {
-    const site = block.index * 2;
-    const visitUses = (insn: MachineInsn): void => {
-      const { uses } = insn;
-      for (let i = 0; i < uses.length; i++) {
-        const home = defBlock[uses[i]];
-        if (home >= 0 && home !== block.index) visit(uses[i], site);
-      }
-    };
-    for (const insn of block.insns) visitUses(insn);
-    visitUses(block.term);
-    for (const edge of block.succs) {
-      for (const arg of edge.args) {
-        // An argument defined in this very block is local; the allocator sees it on the edge.
-        const home = defBlock[arg];
-        if (home >= 0 && home !== block.index) visit(arg, site + 1);
-      }
-    }
-  }
-}
-
-function useSites(fn: MachineFunction, defBlock: Int32Array): UseSites {
-  const start = new Int32Array(fn.vregCount + 1);
-  forEachSite(fn, defBlock, (vreg) => start[vreg + 1]++);
-  for (let v = 0; v < fn.vregCount; v++) start[v + 1] += start[v];
-  const sites = new Int32Array(start[fn.vregCount]);
-  const fill = start.slice();
-  forEachSite(fn, defBlock, (vreg, site) => sites[fill[vreg]++] = site);
-  return { start, sites };
-}
-
-function liveInSets(fn: MachineFunction, defBlock: Int32Array): number[][] {
-  const { start, sites } = useSites(fn, defBlock);
-  const liveIn: number[][] = fn.blocks.map(() => []);
-  const seen = new Int32Array(fn.blocks.length).fill(-1);
+): { start: Int32Array<ArrayBuffer>; grouped: Int32Array<ArrayBuffer> } {
+  const { blocks, vregCount } = fn;
+  const uses = outerUses(fn, defBlock);
+  const sites = groupBy(uses.vregs, uses.blocks, vregCount);
+  const liveBlocks: number[] = [];
+  const liveVregs: number[] = [];
+  const seen = new Int32Array(blocks.length).fill(-1);
   const stack: number[] = [];
-  for (let vreg = 0; vreg < fn.vregCount; vreg++) {
+  for (let vreg = 0; vreg < vregCount; vreg++) {
     const home = defBlock[vreg];
-    for (let i = start[vreg]; i < start[vreg + 1]; i++) stack.push(sites[i] >> 1);
+    for (let i = sites.start[vreg]; i < sites.start[vreg + 1]; i++) stack.push(sites.grouped[i]);
     while (stack.length > 0) {
-      const index = stack.pop()!;
-      if (index === home || seen[index] === vreg) continue;
-      seen[index] = vreg;
-      liveIn[index].push(vreg);
-      for (const edge of fn.blocks[index].preds) stack.push(edge.from.index);
+      const block = stack.pop()!;
+      if (block === home || seen[block] === vreg) continue;
+      seen[block] = vreg;
+      liveBlocks.push(block);
+      liveVregs.push(vreg);
+      const { preds } = blocks[block];
+      for (let i = 0; i < preds.length; i++) stack.push(preds[i].from.index);
     }
   }
-  return liveIn;
+  return groupBy(liveBlocks, liveVregs, blocks.length);
 }
 
-/**
- * Position of the first use in each block of what is live into it, -1 for none; and what crosses calls. `first` and
- * `calls` are scratch by virtual register.
- */
-function scanBlock(
-  block: MachineBlock,
-  liveIn: readonly number[],
-  isLiveOut: (vreg: number) => boolean,
-  first: Int32Array,
-  calls: Int32Array,
-  crossesCall: Uint8Array,
-): Int32Array {
-  // Backwards, counting calls: a register crosses one if the count grows between its last use and its definition.
-  let seen = 0;
-  const { insns } = block;
-  const use = (insn: MachineInsn, position: number): void => {
-    const { uses } = insn;
+/** Computes liveness; by virtual register it keeps what it has seen of the block under scan. */
+class Scan implements Liveness {
+  readonly start: Int32Array;
+  readonly vregs: Int32Array;
+  readonly distance: Int32Array;
+  readonly defBlock: Int32Array;
+  readonly crossesCall: Uint8Array;
+  readonly #fn: MachineFunction;
+  /** Position of the first use. */
+  readonly #first: Int32Array;
+  /** How many calls lay between the last use and the end of the block. */
+  readonly #calls: Int32Array;
+  /** The last block found to have it live at its end. */
+  readonly #liveOut: Int32Array;
+
+  constructor(fn: MachineFunction) {
+    this.#fn = fn;
+    this.defBlock = definitions(fn);
+    const { start, grouped } = liveInLists(fn, this.defBlock);
+    this.start = start;
+    this.vregs = grouped;
+    this.distance = new Int32Array(grouped.length);
+    this.crossesCall = new Uint8Array(fn.vregCount);
+    this.#first = new Int32Array(fn.vregCount).fill(-1);
+    this.#calls = new Int32Array(fn.vregCount).fill(-1);
+    this.#liveOut = new Int32Array(fn.vregCount).fill(-1);
+  }
+
+  /** Sets the distance of each live-in to the position of its first use in the block, -1 for none. */
+  positions(): void {
+    for (const block of this.#fn.blocks) {
+      for (const edge of block.succs) {
+        const to = edge.to.index;
+        for (let i = this.start[to]; i < this.start[to + 1]; i++) {
+          this.#liveOut[this.vregs[i]] = block.index;
+        }
+        for (let i = 0; i < edge.args.length; i++) this.#liveOut[edge.args[i]] = block.index;
+      }
+      this.#scanBlock(block);
+    }
+  }
+
+  /** Backwards, counting calls: what is defined before a call and used behind it crosses it. */
+  #scanBlock(block: MachineBlock): void {
+    const { insns, params, index } = block;
+    let seen = 0;
+    this.#use(block.term.uses, insns.length, seen);
+    for (let i = insns.length - 1; i >= 0; i--) {
+      const insn = insns[i];
+      const { def } = insn;
+      if (def >= 0) {
+        this.#noteCalls(def, index, seen);
+        this.#forget(def);
+      }
+      if (insn.clobbers !== 0) seen++;
+      this.#use(insn.uses, i, seen);
+    }
+    for (let i = this.start[index]; i < this.start[index + 1]; i++) {
+      const vreg = this.vregs[i];
+      this.distance[i] = this.#first[vreg];
+      this.#noteCalls(vreg, index, seen);
+    }
+    for (let i = 0; i < params.length; i++) this.#noteCalls(params[i], index, seen);
+    for (let i = 0; i < insns.length; i++) {
+      const { uses } = insns[i];
+      for (let k = 0; k < uses.length; k++) this.#forget(uses[k]);
+    }
+    for (const vreg of block.term.uses) this.#forget(vreg);
+  }
+
+  #use(uses: readonly number[], position: number, seen: number): void {
     for (let i = 0; i < uses.length; i++) {
       const vreg = uses[i];
-      if (first[vreg] < 0 && calls[vreg] < 0) calls[vreg] = seen;
-      first[vreg] = position;
+      if (this.#calls[vreg] < 0) this.#calls[vreg] = seen;
+      this.#first[vreg] = position;
     }
-  };
-  use(block.term, insns.length);
-  for (let i = insns.length - 1; i >= 0; i--) {
-    const insn = insns[i];
-    const { def } = insn;
-    if (def >= 0) {
-      const since = calls[def] >= 0 ? calls[def] : isLiveOut(def) ? 0 : seen;
-      if (seen > since) crossesCall[def] = 1;
-      first[def] = -1;
-      calls[def] = -1;
+  }
+
+  #noteCalls(vreg: number, block: number, seen: number): void {
+    const since = this.#liveOut[vreg] === block ? 0 : this.#calls[vreg];
+    if (since >= 0 && seen > since) this.crossesCall[vreg] = 1;
+  }
+
+  #forget(vreg: number): void {
+    this.#first[vreg] = -1;
+    this.#calls[vreg] = -1;
+  }
+
+  /** Turns positions into distances across blocks, in two rounds so that back edges count. */
+  propagate(order: Int32Array): void {
+    const { start, vregs, distance } = this;
+    const local = distance.slice();
+    const out = new Int32Array(this.#fn.vregCount).fill(NEVER);
+    for (let round = 0; round < 2; round++) {
+      for (let i = order.length - 1; i >= 0; i--) {
+        const block = this.#fn.blocks[order[i]];
+        const { index } = block;
+        const length = block.insns.length + 1;
+        lowerToLiveOut(block, this, 0, out);
+        for (let k = start[index]; k < start[index + 1]; k++) {
+          distance[k] = local[k] >= 0 ? local[k] : Math.min(NEVER - 1, length + out[vregs[k]]);
+        }
+        clearLiveOut(block, this, out, NEVER);
+      }
     }
-    if (insn.clobbers !== 0) seen++;
-    use(insn, i);
   }
-  const result = new Int32Array(liveIn.length);
-  for (let i = 0; i < liveIn.length; i++) {
-    const vreg = liveIn[i];
-    result[i] = first[vreg];
-    const since = isLiveOut(vreg) ? 0 : calls[vreg];
-    if (seen > since) crossesCall[vreg] = 1;
-  }
-  for (const param of block.params) {
-    const since = isLiveOut(param) ? 0 : calls[param];
-    if (since >= 0 && seen > since) crossesCall[param] = 1;
-  }
-  const clear = (insn: MachineInsn): void => {
-    for (const vreg of insn.uses) first[vreg] = calls[vreg] = -1;
-  };
-  for (const insn of insns) clear(insn);
-  clear(block.term);
-  return result;
 }
 
 /**
@@ -166,84 +228,59 @@ function scanBlock(
  * @returns Live-in sets and distances.
  */
 export function computeLiveness(fn: MachineFunction, order: Int32Array): Liveness {
-  const { blocks, vregCount } = fn;
-  const defBlock = definitions(fn);
-  const liveIn = liveInSets(fn, defBlock);
-  const crossesCall = new Uint8Array(vregCount);
-  const first = new Int32Array(vregCount).fill(-1);
-  const calls = new Int32Array(vregCount).fill(-1);
-  const outStamp = new Int32Array(vregCount).fill(-1);
-  const distance: Int32Array[] = new Array(blocks.length);
-  for (const block of blocks) {
-    for (const edge of block.succs) {
-      for (const vreg of liveIn[edge.to.index]) outStamp[vreg] = block.index;
-      for (const vreg of edge.args) outStamp[vreg] = block.index;
-    }
-    distance[block.index] = scanBlock(
-      block,
-      liveIn[block.index],
-      (vreg) => outStamp[vreg] === block.index,
-      first,
-      calls,
-      crossesCall,
-    );
-  }
-  propagateDistances(fn, order, liveIn, distance);
-  return { liveIn, distance, defBlock, crossesCall };
+  const scan = new Scan(fn);
+  scan.positions();
+  scan.propagate(order);
+  return scan;
 }
 
-/** Turns first-use positions into distances across blocks, in two rounds so that back edges count. */
-function propagateDistances(
-  fn: MachineFunction,
-  order: Int32Array,
-  liveIn: readonly (readonly number[])[],
-  distance: Int32Array[],
+/**
+ * Lowers a table to the distances of what is live at the end of a block: what its successors need and the arguments of
+ * its edges.
+ *
+ * @param block The block.
+ * @param liveness Liveness; distances below zero are not known yet.
+ * @param base Distance added to each.
+ * @param table By virtual register.
+ */
+export function lowerToLiveOut(
+  block: MachineBlock,
+  liveness: Liveness,
+  base: number,
+  table: Int32Array,
 ): void {
-  const out = new Int32Array(fn.vregCount).fill(NEVER);
-  const local = distance.map((positions) => positions.slice());
-  for (let round = 0; round < 2; round++) {
-    for (let i = order.length - 1; i >= 0; i--) {
-      const block = fn.blocks[order[i]];
-      const length = block.insns.length + 1;
-      forEachLiveOut(block, liveIn, distance, (vreg, far) => {
-        if (far < out[vreg]) out[vreg] = far;
-      });
-      const here = liveIn[block.index];
-      const positions = local[block.index];
-      const result = distance[block.index];
-      for (let k = 0; k < here.length; k++) {
-        result[k] = positions[k] >= 0 ? positions[k] : Math.min(NEVER - 1, length + out[here[k]]);
-      }
-      for (const edge of block.succs) {
-        for (const vreg of liveIn[edge.to.index]) out[vreg] = NEVER;
-        for (const vreg of edge.args) out[vreg] = NEVER;
-      }
+  const { start, vregs, distance } = liveness;
+  const { succs } = block;
+  for (let s = 0; s < succs.length; s++) {
+    const { to, args } = succs[s];
+    const exit = base + (to.depth < block.depth ? LOOP_EXIT : 0);
+    for (let k = start[to.index]; k < start[to.index + 1]; k++) {
+      const far = distance[k] < 0 ? NEVER - 1 : Math.min(NEVER - 1, distance[k] + exit);
+      if (far < table[vregs[k]]) table[vregs[k]] = far;
     }
+    for (let i = 0; i < args.length; i++) if (exit < table[args[i]]) table[args[i]] = exit;
   }
 }
 
 /**
- * Visits what is live at the end of a block: what its successors need and the arguments of its edges. One virtual
- * register may be visited several times.
+ * Sets a table to one value for all that is live at the end of a block.
  *
  * @param block The block.
- * @param liveIn Live-in lists by block.
- * @param distance Distances parallel to `liveIn`; entries below zero are not known yet.
- * @param visit Takes the virtual register and the distance of its next use from the end of the block.
+ * @param liveness Liveness.
+ * @param table By virtual register.
+ * @param value The value.
  */
-export function forEachLiveOut(
+export function clearLiveOut(
   block: MachineBlock,
-  liveIn: readonly (readonly number[])[],
-  distance: readonly Int32Array[],
-  visit: (vreg: number, distance: number) => void,
+  liveness: Liveness,
+  table: Int32Array | Int8Array,
+  value: number,
 ): void {
-  for (const edge of block.succs) {
-    const exit = edge.to.depth < block.depth ? LOOP_EXIT : 0;
-    const vregs = liveIn[edge.to.index];
-    const far = distance[edge.to.index];
-    for (let k = 0; k < vregs.length; k++) {
-      visit(vregs[k], far[k] < 0 ? NEVER - 1 : Math.min(NEVER - 1, far[k] + exit));
-    }
-    for (const vreg of edge.args) visit(vreg, exit);
+  const { start, vregs } = liveness;
+  const { succs } = block;
+  for (let s = 0; s < succs.length; s++) {
+    const { to, args } = succs[s];
+    for (let k = start[to.index]; k < start[to.index + 1]; k++) table[vregs[k]] = value;
+    for (let i = 0; i < args.length; i++) table[args[i]] = value;
   }
 }

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { forEachLiveOut, type Liveness, NEVER } from "./liveness.ts";
+import { clearLiveOut, type Liveness, lowerToLiveOut, NEVER } from "./liveness.ts";
 import type { MachineBlock, MachineFunction, MachineInsn } from "./machine.ts";
 
 /** The future of a block, found by one walk backwards. Positions count instructions of the block. */
@@ -54,11 +54,7 @@ export class NextUses {
     this.#epoch++;
     this.#clobbered = 0;
     const behind = insns.length + 1;
-    const { liveIn, distance } = this.#liveness;
-    forEachLiveOut(block, liveIn, distance, (vreg, far) => {
-      const at = Math.min(NEVER - 1, behind + far);
-      if (at < next[vreg]) next[vreg] = at;
-    });
+    lowerToLiveOut(block, this.#liveness, behind, next);
     wantedAtEnd((vreg, register) => this.#setWant(vreg, register));
     let operands = block.term.uses.length;
     for (let i = 0; i < insns.length; i++) operands += insns[i].uses.length;
@@ -102,12 +98,8 @@ export class NextUses {
    * @param block The block that was scanned last.
    */
   finish(block: MachineBlock): void {
-    const { next } = this;
-    const { liveIn, distance } = this.#liveness;
-    forEachLiveOut(block, liveIn, distance, (vreg) => {
-      next[vreg] = NEVER;
-      this.#want[vreg] = -1;
-    });
+    clearLiveOut(block, this.#liveness, this.next, NEVER);
+    clearLiveOut(block, this.#liveness, this.#want, -1);
     for (const insn of block.insns) {
       if (insn.def >= 0) this.#want[insn.def] = -1;
       for (const vreg of insn.uses) this.#want[vreg] = -1;

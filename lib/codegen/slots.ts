@@ -26,7 +26,11 @@ function intervals(fn: MachineFunction, liveness: Liveness, spilled: Uint8Array)
   let base = 0;
   for (const block of fn.blocks) {
     const end = base + block.insns.length + 2;
-    for (const vreg of liveness.liveIn[block.index]) cover(vreg, base, base);
+    const { start, vregs } = liveness;
+    const coverLiveIn = (index: number, at: number): void => {
+      for (let k = start[index]; k < start[index + 1]; k++) cover(vregs[k], at, at);
+    };
+    coverLiveIn(block.index, base);
     for (const vreg of block.params) cover(vreg, base, base);
     block.insns.forEach((insn, i) => {
       const at = base + 1 + i;
@@ -35,7 +39,7 @@ function intervals(fn: MachineFunction, liveness: Liveness, spilled: Uint8Array)
     });
     for (const vreg of block.term.uses) cover(vreg, end, end);
     for (const edge of block.succs) {
-      for (const vreg of liveness.liveIn[edge.to.index]) cover(vreg, end, end);
+      coverLiveIn(edge.to.index, end);
       for (const vreg of edge.args) cover(vreg, end, end);
     }
     base = end + 1;
