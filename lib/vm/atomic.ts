@@ -7,10 +7,26 @@
 
 import { ATOMIC, type Size } from "../isa/ops.ts";
 import { ATOMIC_OPS } from "./code.ts";
-import { GuestFault } from "./fault.ts";
-import { readPair, writePair } from "./register_file.ts";
 import type { Machine } from "./machine.ts";
-import { GUEST_BASE } from "./memory.ts";
+import { GUEST_BASE, type GuestMemory, PAGE_SHIFT } from "./memory.ts";
+import { readPair, writePair } from "./register_file.ts";
+
+/** Reads an unsigned number at an offset that is known to be good. */
+function read({ view, order }: GuestMemory, at: number, size: Size): bigint {
+  const little = order === "little";
+  if (size === 8) return view.getBigUint64(at, little);
+  if (size === 4) return BigInt(view.getUint32(at, little));
+  return BigInt(size === 2 ? view.getUint16(at, little) : view.getUint8(at));
+}
+
+/** Writes the low bits of a number at an offset that is known to be good. */
+function write({ view, order }: GuestMemory, at: number, size: Size, value: bigint): void {
+  const little = order === "little";
+  if (size === 8) view.setBigUint64(at, value, little);
+  else if (size === 4) view.setUint32(at, Number(BigInt.asUintN(32, value)), little);
+  else if (size === 2) view.setUint16(at, Number(BigInt.asUintN(16, value)), little);
+  else view.setUint8(at, Number(BigInt.asUintN(8, value)));
+}
 
 /**
  * Executes an atomic instruction.
@@ -32,25 +48,27 @@ export function executeAtomic(
   const { registers: r, memory } = machine;
   const fn = ATOMIC_OPS[extra & 0xff];
   const size = (extra >> 8) as Size;
-  const address = BigInt.asUintN(64, readPair(r, base) + BigInt(displacement + GUEST_BASE));
-  const reads = fn !== "store_release", writes = fn !== "load_acquire";
-  try {
-    memory.check(address, size, writes);
-  } catch (error) {
-    if (error instanceof GuestFault) return machine.stop(error.kind, error.message);
-    throw error;
+  const stores = fn !== "load_acquire";
+  const limits = stores ? memory.writeLimits : memory.readLimits;
+  const at = r[base] + displacement | 0, page = at >>> PAGE_SHIFT;
+  if (r[base + 1] !== 0 || page >= limits.length || at + size > limits[page]) {
+    return machine.badAccess(base, displacement, size, stores);
   }
-  if (address % BigInt(size) !== 0n) {
+  if ((at & size - 1) !== 0) {
+    const hex = (at + GUEST_BASE).toString(16);
     return machine.stop(
       "misaligned",
-      `cannot access ${size} bytes at 0x${address.toString(16)} atomically: misaligned`,
+      `cannot access ${size} bytes at 0x${hex} atomically: misaligned`,
     );
   }
-  const bits = size * 8;
-  const old = reads ? memory.load(address, size) : 0n;
-  const source = BigInt.asUintN(bits, readPair(r, operand));
-  const expected = BigInt.asUintN(bits, readPair(r, 0));
-  if (writes) memory.store(address, size, ATOMIC[fn].eval(old, source, expected));
-  if (ATOMIC[fn].fetches) writePair(r, fn === "cmpxchg" ? 0 : operand, old);
+  const row = ATOMIC[fn];
+  const old = read(memory, at, size);
+  if (stores) {
+    const bits = size * 8;
+    const source = BigInt.asUintN(bits, readPair(r, operand));
+    const expected = fn === "cmpxchg" ? BigInt.asUintN(bits, readPair(r, 0)) : 0n;
+    write(memory, at, size, row.eval(old, source, expected));
+  }
+  if (row.fetches) writePair(r, fn === "cmpxchg" ? 0 : operand, old);
   return true;
 }
