@@ -8,6 +8,7 @@
 
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { compileProgram } from "../lib/compile.ts";
 import { ParseError } from "../lib/errors.ts";
 import { assemble } from "../lib/isa/assemble.ts";
 import { decode, encode } from "../lib/isa/codec.ts";
@@ -36,6 +37,17 @@ export interface SuiteResult {
 
 /** Changes the code of a program; the result must behave like the input. */
 export type Rewrite = (insns: readonly Instruction[]) => Instruction[];
+
+/**
+ * Lifts code to SSA and emits it again. A function that cannot be lifted stays as it is.
+ *
+ * @param insns The code of a raw program.
+ * @returns Its code after the round trip.
+ */
+export function rewriteRaw(insns: readonly Instruction[]): Instruction[] {
+  const program = loadProgram(encode(insns), { from: "raw" });
+  return decode(compileProgram(program, { check: true }).bytes);
+}
 
 /**
  * Parses bytes in hexadecimal.

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { parseCase, readSuite, runSuite } from "../../scripts/conformance_suite.ts";
+import { parseCase, readSuite, rewriteRaw, runSuite } from "../../scripts/conformance_suite.ts";
 import { runPlugin } from "../../scripts/conformance_plugin.ts";
 import { EpassError } from "../../lib/errors.ts";
 import { ROOT, SHARED, testWith } from "../support.ts";
@@ -17,6 +17,16 @@ Deno.test("our own conformance programs pass on the interpreter", () => {
   const { total, failures } = runSuite(readSuite(OURS));
   assert.deepEqual(failures, []);
   assert.ok(total >= 50);
+});
+
+testWith("shared", "the conformance suite passes after lift and emit", () => {
+  const { total, failures } = runSuite(readSuite(join(SHARED, "conformance")), rewriteRaw);
+  assert.deepEqual(failures, []);
+  assert.equal(total, 313);
+});
+
+Deno.test("our own conformance programs pass after lift and emit", () => {
+  assert.deepEqual(runSuite(readSuite(OURS), rewriteRaw).failures, []);
 });
 
 Deno.test("a suite reports what differs", () => {
