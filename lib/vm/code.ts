@@ -53,8 +53,10 @@ export interface SymbolRequest {
 export type SymbolResolver = (request: SymbolRequest) => bigint | null;
 
 /** What a `trap` reports. */
-interface Trap {
+export interface Trap {
+  /** Why the program is stopped. */
   readonly kind: FaultKind;
+  /** What failed, a colon, then the state. */
   readonly message: string;
   /** Slot in the whole code of the instruction at fault. */
   readonly slot: number;

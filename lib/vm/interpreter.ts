@@ -32,6 +32,8 @@ export class Interpreter {
   #finished = true;
 
   /**
+   * Allocates the stack and the register file.
+   *
    * @param code The program.
    * @param memory Its memory; the stack is allocated there.
    * @param helpers Helpers by id; entries may be added later.

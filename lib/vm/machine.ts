@@ -10,15 +10,15 @@ import { readPair, type RegisterFile, writePair } from "./register_file.ts";
 import { GUEST_BASE, type GuestMemory, type Region } from "./memory.ts";
 
 /** Frames of a program: the main function and seven levels of calls (Linux: MAX_CALL_FRAMES). */
-export const FRAMES = 8;
+const FRAMES = 8;
 /** Bytes of a frame. */
-export const FRAME_SIZE = 512;
+const FRAME_SIZE = 512;
 /** Times that a frame may pass `may_goto` (Linux: BPF_MAX_LOOPS). */
-export const MAY_GOTO_BUDGET = 0x80_0000;
+const MAY_GOTO_BUDGET = 0x80_0000;
 /** Words saved per frame: return word, r6 to r9 in pairs, what is left of the `may_goto` budget. */
 const FRAME_WORDS = 10;
 /** Return word of a frame that was entered by the host. */
-export const TO_HOST = -1;
+const TO_HOST = -1;
 /** Instructions between two entries of the dispatch loop: code that is entered anew is optimised best. */
 const SLICE = 0x1_0000;
 
@@ -75,11 +75,17 @@ function argument(r: RegisterFile, index: number): bigint {
 
 /** Registers, frames and counters of one program. */
 export class Machine implements HelperContext {
+  /** The program. */
   readonly code: Code;
+  /** Its memory. */
   readonly memory: GuestMemory;
+  /** r0 to r10, then the constants of the program. */
   readonly registers: RegisterFile;
+  /** The words of the code. */
   readonly words: Int32Array<ArrayBuffer>;
+  /** Helpers by id. */
   readonly helpers: HelperTable;
+  /** Kfuncs by name. */
   readonly kfuncs: KfuncTable;
   /** What the legacy packet loads read. */
   packet: Uint8Array = new Uint8Array(0);
@@ -98,6 +104,15 @@ export class Machine implements HelperContext {
   readonly #frames: Region[] = [];
   #tail: { readonly word: number; readonly args: readonly bigint[] } | null = null;
 
+  /**
+   * Allocates the frames.
+   *
+   * @param code The program.
+   * @param memory Its memory; the frames are allocated there.
+   * @param helpers Helpers by id.
+   * @param kfuncs Kfuncs by name.
+   * @param proceed Runs the machine.
+   */
   constructor(
     code: Code,
     memory: GuestMemory,
@@ -119,7 +134,13 @@ export class Machine implements HelperContext {
     }
   }
 
-  /** Forgets what ran before and enters a function. */
+  /**
+   * Forgets what ran before and enters a function.
+   *
+   * @param word Word index of its first instruction.
+   * @param args r1 to r5; missing ones are 0.
+   * @param limit The most instructions to run.
+   */
   start(word: number, args: readonly bigint[], limit: number): void {
     while (this.depth > 0) this.memory.unmap(this.#frames[--this.depth]);
     this.registers.fill(0, 0, REGISTER_WORDS);
@@ -135,7 +156,13 @@ export class Machine implements HelperContext {
     for (let i = 0; i < 5; i++) writePair(this.registers, 2 + 2 * i, args[i] ?? 0n);
   }
 
-  /** Enters a function: a frame of zeros, r6 to r9 saved, all registers but the arguments 0. */
+  /**
+   * Enters a function: a frame of zeros, r6 to r9 saved, all registers but the arguments 0.
+   *
+   * @param word Word index of its first instruction.
+   * @param returnWord Word index to continue at when it returns.
+   * @returns False after a fault.
+   */
   enter(word: number, returnWord: number): boolean {
     if (this.depth === FRAMES) {
       return this.stop("call-depth", `cannot call: all ${FRAMES} frames are in use`);
@@ -157,7 +184,11 @@ export class Machine implements HelperContext {
     return true;
   }
 
-  /** Leaves a function; false if the host entered it. */
+  /**
+   * Leaves a function.
+   *
+   * @returns False if the host entered it.
+   */
   leave(): boolean {
     const { registers } = this;
     this.memory.unmap(this.#frames[--this.depth]);
@@ -171,7 +202,11 @@ export class Machine implements HelperContext {
     return true;
   }
 
-  /** Spends one `may_goto`; true if none is left. */
+  /**
+   * Spends one `may_goto` of the frame.
+   *
+   * @returns True if none is left.
+   */
   mayGoto(): boolean {
     const at = (this.depth - 1) * FRAME_WORDS + 9;
     if (this.#saved[at] === 0) return true;
@@ -179,13 +214,22 @@ export class Machine implements HelperContext {
     return false;
   }
 
-  /** Takes over what the dispatch loop keeps in local variables. */
+  /**
+   * Takes over what the dispatch loop keeps in local variables.
+   *
+   * @param pc Word index of the next instruction.
+   * @param left Instructions left in the slice.
+   */
   save(pc: number, left: number): void {
     this.pc = pc;
     this.left = left;
   }
 
-  /** Runs until the host's frame returns (true) or a fault (false). */
+  /**
+   * Runs until the frame that the host entered returns, or a fault.
+   *
+   * @returns False after a fault.
+   */
   run(): boolean {
     for (;;) {
       if (this.left === 0) {
@@ -199,7 +243,13 @@ export class Machine implements HelperContext {
     }
   }
 
-  /** Calls a helper or kfunc; pc is behind the call. False after a fault. */
+  /**
+   * Calls a helper or kfunc; pc is behind the call.
+   *
+   * @param helper Its body, undefined if there is none.
+   * @param name Its name, for messages.
+   * @returns False after a fault.
+   */
   callHelper(helper: Helper | undefined, name: string): boolean {
     const { registers: r } = this;
     if (helper === undefined) {
@@ -233,7 +283,12 @@ export class Machine implements HelperContext {
     return true;
   }
 
-  /** Calls what the register at an index holds: a function address or a helper id. */
+  /**
+   * Calls what a register holds: a function address or a helper id.
+   *
+   * @param at Index of the register in the register file.
+   * @returns False after a fault.
+   */
   callIndirect(at: number): boolean {
     const value = readPair(this.registers, at);
     const word = this.#functionWord(value);
@@ -277,7 +332,13 @@ export class Machine implements HelperContext {
     this.#tail = { word: this.#checkedFunctionWord(functionAddress), args };
   }
 
-  /** Loads from the packet into r0 in network order; false if the address is outside it. */
+  /**
+   * Loads from the packet into r0, in network order.
+   *
+   * @param offset Offset in bytes from the start of the packet.
+   * @param size Bytes to load.
+   * @returns False if they are not all in the packet.
+   */
   loadPacket(offset: number, size: number): boolean {
     const { packet, registers } = this;
     registers.fill(0, 0, 12);
@@ -288,21 +349,41 @@ export class Machine implements HelperContext {
     return true;
   }
 
-  /** Reports the trap at the instruction before pc. */
+  /**
+   * Stops the program at a trap.
+   *
+   * @param index Index of the trap in the code.
+   * @returns False.
+   */
   trap(index: number): false {
     const { kind, message, slot } = this.code.traps[index];
     this.pc = (slot + 1) * STRIDE;
     return this.stop(kind, message);
   }
 
-  /** Reports a memory access at the instruction before pc. */
+  /**
+   * Stops the program at the instruction before pc for its memory access.
+   *
+   * @param base Index in the register file of the address.
+   * @param displacement Displacement in bytes, biased by the base of guest memory.
+   * @param size Bytes accessed.
+   * @param write Whether it stores.
+   * @returns False.
+   */
   badAccess(base: number, displacement: number, size: number, write: boolean): false {
     const address = readPair(this.registers, base) + BigInt(displacement + GUEST_BASE);
     const { kind, message } = this.memory.fault(address, size, write);
     return this.stop(kind, message);
   }
 
-  /** Stops the program at the instruction before pc (`back` words), which does not count. */
+  /**
+   * Stops the program.
+   *
+   * @param kind Why.
+   * @param message What failed, a colon, then the state.
+   * @param back Words from the instruction at fault to pc; that instruction does not count, 0 for none.
+   * @returns False.
+   */
   stop(kind: FaultKind, message: string, back: number = STRIDE): false {
     this.pc -= back;
     if (back !== 0) this.left++;

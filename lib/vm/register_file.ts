@@ -8,6 +8,8 @@
 export type RegisterFile = Int32Array<ArrayBuffer>;
 
 /**
+ * Reads a register or constant.
+ *
  * @param r The register file.
  * @param at Index of the low half.
  * @returns The unsigned 64-bit pattern.
@@ -17,6 +19,8 @@ export function readPair(r: RegisterFile, at: number): bigint {
 }
 
 /**
+ * Writes a register.
+ *
  * @param r The register file.
  * @param at Index of the low half.
  * @param value Any integer; its low 64 bits are written.

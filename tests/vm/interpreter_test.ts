@@ -1,12 +1,15 @@
 import assert from "node:assert/strict";
 import { EpassError } from "../../lib/errors.ts";
 import { assemble } from "../../lib/isa/assemble.ts";
+import { decode } from "../../lib/isa/codec.ts";
+import { OPS } from "../../lib/isa/ops.ts";
 import { translate } from "../../lib/vm/code.ts";
 import { type FaultKind, GuestFault } from "../../lib/vm/fault.ts";
 import { Interpreter } from "../../lib/vm/interpreter.ts";
 import { GuestMemory } from "../../lib/vm/memory.ts";
 import { OPCODES } from "../../lib/vm/opcodes.ts";
 import { Vm } from "../../lib/vm/vm.ts";
+import { Random } from "../support/random.ts";
 import { assembled, programOf, vmOf } from "./support.ts";
 
 Deno.test("the labels of the dispatch loop are the opcodes", async () => {
@@ -237,7 +240,29 @@ Deno.test("far jumps reach beyond 16 bits", () => {
   assert.equal(vm.run().instructionCount, 3);
 });
 
-Deno.test("no stream of instructions escapes", () => {
+Deno.test("random instruction streams end in a result or a fault", () => {
+  const seed = Number(Deno.env.get("EPASS_SEED") ?? 3);
+  const random = new Random(seed);
+  const codes = [...new Set(OPS.map(({ code }) => code))];
+  for (let round = 0; round < 2000; round++) {
+    const bytes = Uint8Array.from({ length: 8 * (1 + random.below(24)) }, () => random.below(256));
+    for (let at = 0; at < bytes.length; at += 8) {
+      if (random.chance(0.9)) {
+        bytes[at] = random.pick(codes);
+        bytes[at + 1] = random.below(11) | random.below(11) << 4;
+        bytes.fill(random.chance(0.5) ? 0 : 255, at + 3, at + 4);
+        bytes.fill(random.chance(0.5) ? 0 : 255, at + 5, at + 8);
+      }
+    }
+    const vm = Vm.load(programOf(decode(bytes), random.chance(0.5) ? "little" : "big"));
+    vm.registerHelper(5, (context, r1) => context.memory.load(r1, 8));
+    const { fault, instructionCount } = vm.run({ context: bytes, packet: bytes, limit: 3000 });
+    assert.ok(instructionCount <= 3000);
+    if (fault !== null) assert.match(fault.message, /^cannot [^:]+: ./, `seed ${seed}`);
+  }
+});
+
+Deno.test("jumps and calls far outside are faults", () => {
   const { insns } = assemble("ja +32767\nja -2\ncall local +2147483647\nlddw %r1, func -9\nexit", {
     syntax: "mnemonic",
   });
