@@ -23,10 +23,10 @@ const RECORD_SIZE: { readonly [K in ExtTableName]: number } = { func_info: 8, li
 export interface ExtRecord {
   /** Offset in bytes of its instruction in its code section. */
   readonly at: number;
-  /** The whole record as encoded; the first word is the offset. */
-  readonly bytes: Uint8Array;
-  /** Offset in `.BTF.ext` of the record as read, where a relocation may patch it; -1 if it is new. */
+  /** Offset in `.BTF.ext` of the record as read, or of one like it that a relocation may patch; -1 for none. */
   readonly place: number;
+  /** The record as encoded, its offset apart; null for the bytes at `place`. */
+  readonly bytes: Uint8Array | null;
 }
 
 /** The records about one code section. */
@@ -49,8 +49,10 @@ export interface ExtTable {
 export interface BtfExt {
   /** Byte order. */
   readonly order: ByteOrder;
-  /** The header as encoded. */
-  readonly header: Uint8Array;
+  /** The section as read. */
+  readonly source: Uint8Array;
+  /** Size in bytes of the header. */
+  readonly headerSize: number;
   /** The tables; null where the header has none. */
   readonly tables: { readonly [K in ExtTableName]: ExtTable | null };
 }
@@ -86,9 +88,8 @@ function readTable(
     const records: ExtRecord[] = [];
     for (let i = 0; i < count; i++) {
       const place = reader.offset;
-      const at = reader.u32();
-      reader.offset = place;
-      records.push({ at, bytes: reader.take(recordSize), place });
+      records.push({ at: reader.u32(), place, bytes: null });
+      reader.offset = place + recordSize;
     }
     blocks.push({ nameOffset, records });
   }
@@ -137,7 +138,7 @@ export function readBtfExt(bytes: Uint8Array, order: ByteOrder): BtfExt {
     }
     if (size > 0) tables[name] = readTable(bytes, order, name, start, size);
   }
-  return { order, header: bytes.subarray(0, headerSize), tables };
+  return { order, source: bytes, headerSize, tables };
 }
 
 /** A `.BTF.ext` written anew. */
@@ -155,18 +156,19 @@ export interface WrittenBtfExt {
  * @returns The contents of the section, and where its records went.
  */
 export function writeBtfExt(ext: BtfExt): WrittenBtfExt {
-  let size = ext.header.length;
+  const { headerSize, source } = ext;
+  let size = headerSize;
   for (const name of EXT_TABLES) size += tableSize(ext.tables[name]);
   const bytes = new Uint8Array(size);
-  bytes.set(ext.header);
+  bytes.set(source.subarray(0, headerSize));
   const view = new DataView(bytes.buffer);
   const little = ext.order === "little";
   const moves: { from: number; to: number }[] = [];
-  let at = ext.header.length;
+  let at = headerSize;
   EXT_TABLES.forEach((name, i) => {
     const table = ext.tables[name];
-    if (8 + 8 * i + 8 > ext.header.length) return;
-    view.setUint32(8 + 8 * i, at - ext.header.length, little);
+    if (8 + 8 * i + 8 > headerSize) return;
+    view.setUint32(8 + 8 * i, at - headerSize, little);
     view.setUint32(12 + 8 * i, tableSize(table), little);
     if (table === null) return;
     view.setUint32(at, table.recordSize, little);
@@ -176,7 +178,8 @@ export function writeBtfExt(ext: BtfExt): WrittenBtfExt {
       view.setUint32(at + 4, block.records.length, little);
       at += 8;
       for (const record of block.records) {
-        bytes.set(record.bytes, at);
+        if (record.bytes !== null) bytes.set(record.bytes, at);
+        else copy(bytes, at, source, record.place, table.recordSize);
         view.setUint32(at, record.at, little);
         if (record.place >= 0) moves.push({ from: record.place, to: at });
         at += table.recordSize;
@@ -184,6 +187,11 @@ export function writeBtfExt(ext: BtfExt): WrittenBtfExt {
     }
   });
   return { bytes, moves };
+}
+
+/** Copies a record, too short for `set` to pay. */
+function copy(to: Uint8Array, at: number, from: Uint8Array, place: number, size: number): void {
+  for (let i = 0; i < size; i++) to[at + i] = from[place + i];
 }
 
 function tableSize(table: ExtTable | null): number {

@@ -9,7 +9,7 @@ import { DecodeError } from "../errors.ts";
 import { decode } from "../isa/codec.ts";
 import { type Instruction, slotTable } from "../isa/instruction.ts";
 import type { Btf } from "./btf.ts";
-import { EXT_TABLES, type ExtTableName } from "./btf_ext.ts";
+import { EXT_TABLES, type ExtRecord, type ExtTableName } from "./btf_ext.ts";
 import { ELF, type ElfSection, type ElfSymbol } from "./elf.ts";
 import type { ElfObject } from "./elf_object.ts";
 import type { CodeRelocation, CoreRecord, LineRecord } from "./program.ts";
@@ -94,7 +94,7 @@ export function paramsByName(btf: Btf | null, name: string): number {
 }
 
 /** The records of `.BTF.ext` about one section. */
-type SectionRecords = { readonly [K in ExtTableName]: DataView[] };
+type SectionRecords = { readonly [K in ExtTableName]: ExtRecord[] };
 
 /** The records of `.BTF.ext` by the name of their section. */
 function recordsBySection(object: ElfObject): Map<string, SectionRecords> {
@@ -108,38 +108,46 @@ function recordsBySection(object: ElfObject): Map<string, SectionRecords> {
       if (records === undefined) {
         byName.set(name, records = { func_info: [], line_info: [], core_relo: [] });
       }
-      for (const { bytes } of block.records) {
-        records[table].push(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength));
-      }
+      for (const record of block.records) records[table].push(record);
     }
   }
   return byName;
 }
 
-function readCore(object: ElfObject, records: readonly DataView[]): Map<number, CoreRecord> {
-  const little = object.order === "little";
+/** A word of a record. */
+type WordOf = (record: ExtRecord, index: number) => number;
+
+function recordReader({ btfExt, order }: ElfObject): WordOf {
+  const source = btfExt?.source ?? new Uint8Array(0);
+  const view = new DataView(source.buffer, source.byteOffset, source.byteLength);
+  const little = order === "little";
+  return (record, index) => view.getUint32(record.place + 4 * index, little);
+}
+
+function readCore(object: ElfObject, records: readonly ExtRecord[]): Map<number, CoreRecord> {
+  const word = recordReader(object);
   const core = new Map<number, CoreRecord>();
   for (const record of records) {
-    const accessOffset = record.getUint32(8, little);
-    core.set(record.getUint32(0, little) >>> 3, {
-      typeId: record.getUint32(4, little),
+    const accessOffset = word(record, 2);
+    core.set(record.at >>> 3, {
+      typeId: word(record, 1),
       accessOffset,
       access: object.btf?.strings.at(accessOffset) ?? "",
-      kind: record.getUint32(12, little),
+      kind: word(record, 3),
     });
   }
   return core;
 }
 
-function readLines(object: ElfObject, records: readonly DataView[]): LineRecord[] {
-  const little = object.order === "little";
+function readLines(object: ElfObject, records: readonly ExtRecord[]): LineRecord[] {
+  const word = recordReader(object);
   const lines: LineRecord[] = [];
   for (const record of records) {
     lines.push({
-      slot: record.getUint32(0, little) >>> 3,
-      fileOffset: record.getUint32(4, little),
-      textOffset: record.getUint32(8, little),
-      lineColumn: record.getUint32(12, little),
+      slot: record.at >>> 3,
+      fileOffset: word(record, 1),
+      textOffset: word(record, 2),
+      lineColumn: word(record, 3),
     });
   }
   return lines.sort((a, b) => a.slot - b.slot);
@@ -148,13 +156,11 @@ function readLines(object: ElfObject, records: readonly DataView[]): LineRecord[
 function readFunctionSymbols(
   object: ElfObject,
   symbols: readonly ElfSymbol[],
-  records: readonly DataView[],
+  records: readonly ExtRecord[],
 ): Map<number, FunctionSymbol> {
-  const little = object.order === "little";
+  const word = recordReader(object);
   const types = new Map<number, number>();
-  for (const record of records) {
-    types.set(record.getUint32(0, little) >>> 3, record.getUint32(4, little));
-  }
+  for (const record of records) types.set(record.at >>> 3, word(record, 1));
   const typed = symbols.some((s) => s.type === ELF.STT_FUNC);
   const best = new Map<number, ElfSymbol>();
   const visible = new Set<number>();

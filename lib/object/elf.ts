@@ -326,21 +326,29 @@ function readRelocations(
 ): ElfRelocation[] {
   const explicit = section.type === ELF.SHT_RELA;
   checkEntrySize(section, explicit ? ELF.RELA_SIZE : ELF.REL_SIZE);
-  const reader = new ByteReader(section.bytes, order, section.name);
+  const { bytes } = section;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const little = order === "little";
   const entries: ElfRelocation[] = [];
-  while (reader.remaining > 0) {
-    const at = reader.offset;
-    const offset = reader.size64();
-    const info = reader.u64();
-    const symbol = Number(info >> 32n);
-    if (symbol >= symbolCount) {
-      throw new DecodeError(`cannot read section ${section.name}: no symbol ${symbol}`, {
-        section: section.name,
-        offset: at,
-      });
+  for (let at = 0; at < bytes.length; at += section.entrySize) {
+    const offset = view.getUint32(at + (little ? 0 : 4), little);
+    const beyond = view.getUint32(at + (little ? 4 : 0), little);
+    const type = view.getUint32(at + (little ? 8 : 12), little);
+    const symbol = view.getUint32(at + (little ? 12 : 8), little);
+    if (symbol >= symbolCount || beyond !== 0) {
+      throw new DecodeError(
+        `cannot read section ${section.name}: ${
+          beyond !== 0 ? "an offset beyond 4 GiB" : `no symbol ${symbol}`
+        }`,
+        { section: section.name, offset: at },
+      );
     }
-    const addend = explicit ? BigInt.asIntN(64, reader.u64()) : null;
-    entries.push({ offset, type: Number(info & 0xffff_ffffn), symbol, addend });
+    entries.push({
+      offset,
+      type,
+      symbol,
+      addend: explicit ? view.getBigInt64(at + 16, little) : null,
+    });
   }
   return entries;
 }

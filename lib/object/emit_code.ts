@@ -5,7 +5,7 @@
  */
 
 import { UnsupportedError } from "../errors.ts";
-import { Instruction, jumpTarget, slotsOf } from "../isa/instruction.ts";
+import { Instruction, jumpTarget } from "../isa/instruction.ts";
 import type { ElfObject } from "./elf_object.ts";
 import type { Layout, PlacedFunction, SectionLayout } from "./layout.ts";
 import type { CodeRelocation } from "./program.ts";
@@ -125,8 +125,9 @@ function emitNew(
   relocations: Map<number, CodeRelocation>,
 ): void {
   const code = placed.code!;
-  let slot = placed.newStart;
+  const { slots, newStart } = placed;
   for (let i = 0; i < code.insns.length; i++) {
+    const slot = newStart + slots[i];
     let insn = code.insns[i];
     let relocation = code.relocations.get(i);
     const index = code.targets.get(i);
@@ -137,7 +138,6 @@ function emitNew(
     }
     if (relocation !== undefined) relocations.set(slot, relocation);
     out.push(insn);
-    slot += slotsOf(insn);
   }
 }
 

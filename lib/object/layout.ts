@@ -14,6 +14,8 @@ export interface PlacedFunction {
   readonly old: ProgramFunction;
   /** Its new code; null if it is carried verbatim. */
   readonly code: FunctionCode | null;
+  /** Slot of each instruction of the new code from the function's start; empty if it is carried verbatim. */
+  readonly slots: Int32Array;
   /** Its slots before: from, and up to. */
   readonly oldStart: number;
   readonly oldEnd: number;
@@ -24,9 +26,8 @@ export interface PlacedFunction {
 
 /** The slot of each instruction of new code, relative to its function, by the slot that it stems from. */
 function originIndex(placed: PlacedFunction, code: FunctionCode): Int32Array {
-  const { oldStart, oldEnd, newStart, newEnd } = placed;
+  const { slots, oldStart, oldEnd, newStart, newEnd } = placed;
   const index = new Int32Array(oldEnd - oldStart + 1).fill(-1);
-  const slots = slotTable(code.insns);
   for (let i = code.insns.length - 1; i >= 0; i--) {
     const origin = code.origins[i] - oldStart;
     if (origin >= 0 && origin < oldEnd - oldStart) index[origin] = slots[i];
@@ -113,6 +114,8 @@ export interface Layout {
   readonly byElfIndex: ReadonlyMap<number, SectionLayout>;
 }
 
+const NO_SLOTS = new Int32Array(0);
+
 function checkCode(fn: ProgramFunction, code: FunctionCode): void {
   invariant(
     code.origins.length === code.insns.length,
@@ -142,12 +145,12 @@ export function layOut(program: Program, changes: ReadonlyMap<number, FunctionCo
     invariant(group !== undefined, `function ${old.name} is in no section of its program`);
     const code = changes.get(old.index) ?? null;
     if (code !== null) checkCode(old, code);
-    const { slots } = old.section;
-    const oldStart = slots[old.first];
-    const oldEnd = slots[old.last];
+    const oldStart = old.section.slots[old.first];
+    const oldEnd = old.section.slots[old.last];
     const newStart = group.length === 0 ? 0 : group[group.length - 1].newEnd;
-    const size = code === null ? oldEnd - oldStart : slotTable(code.insns)[code.insns.length];
-    const placed = { old, code, oldStart, oldEnd, newStart, newEnd: newStart + size };
+    const slots = code === null ? NO_SLOTS : slotTable(code.insns);
+    const size = code === null ? oldEnd - oldStart : slots[code.insns.length];
+    const placed = { old, code, slots, oldStart, oldEnd, newStart, newEnd: newStart + size };
     group.push(placed);
     functions.push(placed);
   }

@@ -7,7 +7,7 @@
 import { equalBytes } from "../bytes.ts";
 import { UnsupportedError } from "../errors.ts";
 import { encode } from "../isa/codec.ts";
-import { writeBtfExt } from "./btf_ext.ts";
+import { writeBtfExt, type WrittenBtfExt } from "./btf_ext.ts";
 import { ELF, type ElfRelocation, RELOCATION, type RelocationTable } from "./elf.ts";
 import type { ElfObject } from "./elf_object.ts";
 import { writeElf } from "./elf_write.ts";
@@ -33,11 +33,15 @@ function encodeTable(
   const size = explicit ? ELF.RELA_SIZE : ELF.REL_SIZE;
   const bytes = new Uint8Array(entries.length * size);
   const view = new DataView(bytes.buffer);
-  entries.forEach(({ offset, type, symbol, addend }, i) => {
-    view.setBigUint64(i * size, BigInt(offset), little);
-    view.setBigUint64(i * size + 8, BigInt(symbol) << 32n | BigInt(type), little);
-    if (explicit) view.setBigInt64(i * size + 16, addend ?? 0n, little);
-  });
+  for (let i = 0; i < entries.length; i++) {
+    const { offset, type, symbol, addend } = entries[i];
+    const at = i * size;
+    // Two 64-bit words, the offset and symbol << 32 | type, by halves.
+    view.setUint32(at + (little ? 0 : 4), offset, little);
+    view.setUint32(at + (little ? 8 : 12), type, little);
+    view.setUint32(at + (little ? 12 : 8), symbol, little);
+    if (explicit) view.setBigInt64(at + 16, addend ?? 0n, little);
+  }
   return bytes;
 }
 
@@ -90,9 +94,7 @@ class Rewriter {
       });
     }
     if (tables.length > 1 && section.changed) {
-      throw new UnsupportedError(`cannot rewrite section ${name}: it has ${tables.length} tables`, {
-        section: name,
-      });
+      throw severalTables(name, tables.length);
     }
     for (const table of tables) {
       const entries = section.changed ? movedEntries(table, section, emitted) : table.entries;
@@ -191,23 +193,32 @@ class Rewriter {
   }
 
   records(): void {
-    const { object } = this;
-    if (object.btfExt === null || object.btfExtSection === null) return;
-    const written = writeBtfExt(moveRecords(object, object.btfExt, this.layout));
-    this.replace(object.btfExtSection.index, written.bytes);
+    const { btfExt, btfExtSection } = this.object;
+    if (btfExt === null || btfExtSection === null) return;
+    const written = writeBtfExt(moveRecords(this.object, btfExt, this.layout));
+    this.replace(btfExtSection.index, written.bytes);
+    const tables = this.tables.get(btfExtSection.index) ?? [];
+    if (tables.length > 1) throw severalTables(btfExtSection.name, tables.length);
+    if (tables.length === 1) this.recordRelocations(tables[0], btfExtSection.size, written);
+  }
+
+  /** Relocations of the instruction offsets in records go where their records went. */
+  recordRelocations(table: RelocationTable, size: number, written: WrittenBtfExt): void {
+    const entryAt = new Int32Array((size >> 2) + 1).fill(-1);
+    table.entries.forEach(({ offset }, i) => {
+      if (offset % 4 === 0 && offset < size) entryAt[offset >> 2] = i;
+    });
     const view = new DataView(written.bytes.buffer);
-    for (const table of this.tables.get(object.btfExtSection.index) ?? []) {
-      const byPlace = new Map(table.entries.map((entry) => [entry.offset, entry]));
-      const entries: ElfRelocation[] = [];
-      for (const { from, to } of written.moves) {
-        const entry = byPlace.get(from);
-        if (entry === undefined) continue;
-        const addend = entry.addend === null ? null : BigInt(view.getUint32(to, this.little));
-        entries.push({ ...entry, offset: to, addend });
-      }
-      const explicit = table.section.type === ELF.SHT_RELA;
-      this.replace(table.section.index, encodeTable(entries, explicit, this.little));
+    const entries: ElfRelocation[] = [];
+    for (const { from, to } of written.moves) {
+      const index = entryAt[from >> 2];
+      if (index < 0) continue;
+      const entry = table.entries[index];
+      const addend = entry.addend === null ? null : BigInt(view.getUint32(to, this.little));
+      entries.push({ offset: to, type: entry.type, symbol: entry.symbol, addend });
     }
+    const explicit = table.section.type === ELF.SHT_RELA;
+    this.replace(table.section.index, encodeTable(entries, explicit, this.little));
   }
 
   /** Empties debugging information, which describes code that is no longer there; returns how many sections. */
@@ -222,9 +233,19 @@ class Rewriter {
   }
 }
 
+const severalTables = (section: string, count: number): UnsupportedError =>
+  new UnsupportedError(`cannot rewrite section ${section}: it has ${count} relocation tables`, {
+    section,
+  });
+
 /** Whether a section describes places in code for debuggers and unwinders. */
 function isStale(name: string): boolean {
   return /^(?:\.rela?)?\.(?:z?debug_|eh_frame$)/.test(name);
+}
+
+/** An entry in another place. */
+function withOffset(entry: ElfRelocation, offset: number): ElfRelocation {
+  return { offset, type: entry.type, symbol: entry.symbol, addend: entry.addend };
 }
 
 /** The entries of a table of a changed section, each with its instruction. */
@@ -243,7 +264,7 @@ function movedEntries(
     while (next < sorted.length && sorted[next].offset < placed.oldEnd * 8) next++;
     if (placed.code === null) {
       for (let i = first; i < next; i++) {
-        entries.push({ ...sorted[i], offset: section.movedByte(sorted[i].offset) });
+        entries.push(withOffset(sorted[i], section.movedByte(sorted[i].offset)));
       }
       continue;
     }
@@ -254,7 +275,7 @@ function movedEntries(
     }
   }
   for (; next < sorted.length; next++) {
-    entries.push({ ...sorted[next], offset: section.movedByte(sorted[next].offset) });
+    entries.push(withOffset(sorted[next], section.movedByte(sorted[next].offset)));
   }
   return entries;
 }

@@ -4,7 +4,6 @@
  * @module
  */
 
-import { slotTable } from "../isa/instruction.ts";
 import type { ByteOrder } from "../bytes.ts";
 import {
   type BtfExt,
@@ -19,7 +18,11 @@ import type { Layout, PlacedFunction, SectionLayout } from "./layout.ts";
 import type { CoreRecord, FunctionCode } from "./program.ts";
 
 /** A record in another place. */
-const at = (record: ExtRecord, slot: number): ExtRecord => ({ ...record, at: slot * 8 });
+const at = ({ place, bytes }: ExtRecord, offset: number): ExtRecord => ({
+  at: offset,
+  place,
+  bytes,
+});
 
 /**
  * The lines of new code. A line's record is at its first instruction; another is needed wherever an instruction comes
@@ -32,7 +35,7 @@ function linesOf(
 ): ExtRecord[] {
   if (records.length === 0) return [];
   const lines: ExtRecord[] = [];
-  const slots = slotTable(code.insns);
+  const { slots } = placed;
   const governing = governingRecords(records, placed);
   let current = -1;
   for (let i = 0; i < code.insns.length; i++) {
@@ -42,7 +45,9 @@ function linesOf(
     if (index === current) continue;
     let first = index;
     while (first > 0 && records[first - 1].at === records[index].at) first--;
-    for (; first <= index; first++) lines.push(at(records[first], placed.newStart + slots[i]));
+    for (; first <= index; first++) {
+      lines.push(at(records[first], (placed.newStart + slots[i]) * 8));
+    }
     current = index;
   }
   return lines;
@@ -80,7 +85,7 @@ function coreOf(
   order: ByteOrder,
 ): ExtRecord[] {
   if (code.core.size === 0) return [];
-  const slots = slotTable(code.insns);
+  const { slots } = placed;
   const pattern = new Map(records.map((record) => [record.at / 8, record]));
   // Any record of the section serves as the pattern of the relocation of one that comes from elsewhere.
   const spare = records.length > 0 ? records[0].place : -1;
@@ -110,11 +115,11 @@ function moveBlock(
     if (code !== null && name === "line_info") moved = linesOf(records, placed, code);
     else if (code !== null && name === "core_relo") {
       moved = coreOf(records, placed, code, size, order);
-    } else moved = records.map((record) => ({ ...record, at: layout.movedByte(record.at) }));
+    } else moved = records.map((record) => at(record, layout.movedByte(record.at)));
     for (const record of moved) out.push(record);
   }
   for (; next < sorted.length; next++) {
-    out.push({ ...sorted[next], at: layout.movedByte(sorted[next].at) });
+    out.push(at(sorted[next], layout.movedByte(sorted[next].at)));
   }
   return { nameOffset: block.nameOffset, records: out };
 }

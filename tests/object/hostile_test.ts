@@ -42,7 +42,7 @@ function random(seed: number): (bound: number) => number {
   };
 }
 
-const NAMES = ["firewall", "externs", "legacy", "entangled", "big_endian"];
+const NAMES = ["firewall", "externs", "legacy", "entangled", "big_endian", "jump_table"];
 
 Deno.test("truncated objects are taken or refused", () => {
   for (const name of NAMES) {
@@ -77,6 +77,56 @@ Deno.test("objects with absurd words are taken or refused", () => {
     if (survives(bytes, `${name} with ${changes.join(" ")}`)) taken++;
   }
   assert.ok(taken > 100, `only ${taken} of 1500 were taken`);
+});
+
+/** An object of many sections that share their contents, their name and one string without an end. */
+function crowdedObject(count: number, change: (header: DataView, i: number) => void): Uint8Array {
+  const size = 4096;
+  const bytes = new Uint8Array(64 + size + count * 64);
+  const view = new DataView(bytes.buffer);
+  bytes.set([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1]);
+  bytes.fill(0x61, 64, 64 + size);
+  view.setUint16(16, 1, true);
+  view.setUint16(18, 247, true);
+  view.setUint32(40, 64 + size, true);
+  view.setUint16(58, 64, true);
+  view.setUint16(62, 1, true);
+  for (let i = 0; i < count; i++) {
+    const header = new DataView(bytes.buffer, 64 + size + i * 64, 64);
+    header.setUint32(0, i % size, true);
+    header.setUint32(4, i === 0 ? 0 : 1, true);
+    header.setUint32(24, 64, true);
+    header.setUint32(32, i === 0 ? count : i === 1 ? size : 8, true);
+    header.setUint32(8, i < 2 ? 0 : 6, true);
+    header.setUint32(48, 1, true);
+    change(header, i);
+  }
+  return bytes;
+}
+
+Deno.test("objects of many overlapping sections cost no quadratic work", () => {
+  const cases: [string, (header: DataView, i: number) => void][] = [
+    ["code", () => {}],
+    ["whole overlaps", (header) => header.setUint32(32, 4096, true)],
+    ["tables", (header, i) => {
+      header.setUint32(4, i < 2 ? i : 9, true);
+      header.setUint32(56, 16, true);
+    }],
+    ["symbols", (header, i) => header.setUint32(4, i < 2 ? i : 2, true)],
+    ["alignments", (header, i) => header.setUint32(48, i < 2 ? 0 : 0x4000_0000, true)],
+    ["maps", (header) => header.setUint32(8, 3, true)],
+  ];
+  for (const [what, change] of cases) {
+    survives(crowdedObject(100_000, change), what);
+    const named = crowdedObject(20_000, (header, i) => {
+      header.setUint32(0, 0, true);
+      change(header, i);
+    });
+    survives(named, `${what} of one name`);
+    const short = named.slice();
+    short.set(new TextEncoder().encode("maps\0"), 64);
+    survives(short, `${what} named maps`);
+  }
 });
 
 Deno.test("errors name the section", () => {

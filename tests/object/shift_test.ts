@@ -156,6 +156,21 @@ testWith("shared", "what is attached to instructions moves with them: corpus", (
   }
 });
 
+Deno.test("jump tables and labels follow their code", () => {
+  const before = loadProgram(Deno.readFileSync(`${ROOT}/testdata/objects/jump_table.o`));
+  for (const [step, rest] of [[1, 0], [2, 0], [2, 1]]) {
+    const { moved, changes } = rewrite(before, PADDINGS[1], step, rest);
+    const { sections, symbols } = moved.elf!;
+    const { bytes } = sections.find((s) => s.name === ".jumptables")!;
+    const view = new DataView(bytes.buffer, bytes.byteOffset);
+    const table = [0, 8].map((at) => Number(view.getBigUint64(at, true)));
+    const slots = movedSlots(before, moved, changes)[1];
+    assert.deepEqual(table, [9, 11].map((slot) => slots.get(slot)! * 8));
+    const labels = ["first", "second"].map((name) => symbols.find((s) => s.name === name)?.value);
+    assert.deepEqual(labels, table);
+  }
+});
+
 /** Runs a tool; returns what it prints and whether it succeeded. */
 function runTool(name: string, ...args: string[]): { out: string; err: string; ok: boolean } {
   const { stdout, stderr, success } = new Deno.Command(name, { args }).outputSync();
