@@ -177,6 +177,11 @@ export class BlockAllocator<I extends MachineInsn> {
         this.spilled[param] = 1;
         return;
       }
+      // Another parameter of this block that gives way arrives on the stack, too.
+      const loser = this.#content[victim];
+      if (this.#liveness.defBlock[loser] === this.#liveness.defBlock[param]) {
+        this.onStack[loser] = 1;
+      }
       this.#drop(victim);
       this.#assign(param, victim);
       return;
@@ -333,29 +338,32 @@ export class BlockAllocator<I extends MachineInsn> {
     }
   }
 
-  /** Registers of the operands; what is in none is loaded. */
+  /** Finds a register for each operand: first for those that are in one, then by loading the others. */
   #readOperands(insn: I, want: number): void {
     const { uses, fixed } = insn;
+    const read = this.#read;
     let locked = 0;
-    if (fixed !== null) {
-      for (const register of fixed) {
-        if (register >= 0) locked |= bit(register);
-      }
-    }
-    for (const vreg of uses) {
-      const where = this.#where[vreg];
-      if (where !== 0) locked |= where;
-    }
+    let missing = false;
     for (let k = 0; k < uses.length; k++) {
-      let register = fixed !== null ? fixed[k] : -1;
-      if (register < 0) {
-        const where = this.#where[uses[k]];
-        register = where !== 0
-          ? lowest(where)
-          : this.#load(uses[k], locked, insn.tied === k ? want : -1);
-        locked |= bit(register);
-      }
-      this.#read[k] = register;
+      const where = this.#where[uses[k]];
+      const register = fixed !== null && fixed[k] >= 0
+        ? fixed[k]
+        : where !== 0
+        ? lowest(where)
+        : -1;
+      read[k] = register;
+      if (register >= 0) locked |= bit(register);
+      else missing = true;
+    }
+    if (!missing) return;
+    for (let k = 0; k < uses.length; k++) {
+      if (read[k] >= 0) continue;
+      // The same value may have been loaded as an operand before.
+      const where = this.#where[uses[k]];
+      read[k] = where !== 0
+        ? lowest(where)
+        : this.#load(uses[k], locked, insn.tied === k ? want : -1);
+      locked |= bit(read[k]);
     }
   }
 
