@@ -28,7 +28,6 @@ await deno(
   "--platform",
   "deno",
   "--minify",
-  "--keep-names",
   "--output",
   output,
   "cli.ts",

@@ -6,6 +6,7 @@
  */
 
 import { readFileSync } from "node:fs";
+import { naming } from "../lib/cli/context.ts";
 import { compileProgram, liftProgram, readProgram } from "../lib/compile.ts";
 import { EpassError } from "../lib/errors.ts";
 import { printModule } from "../lib/ir/print.ts";
@@ -53,7 +54,7 @@ function exercise(bytes: Uint8Array): void {
   const program = readProgram(bytes, { input: "fuzz" });
   describe(program);
   printProgram(program);
-  const compiled = compileProgram(program, { check: true });
+  const compiled = naming("fuzz", () => compileProgram(program, { check: true }));
   readProgram(compiled.bytes, { input: "fuzz, rewritten", from: program.format });
   const memory = new GuestMemory(program.order, { maximum: 1 << 24 });
   const vm = Vm.load(program, { memory, resolve: globalData(program, memory) });

@@ -5,7 +5,6 @@
  */
 
 import { buildCommand, type Command } from "@stricli/core";
-import { convertProgram } from "../compile.ts";
 import type { Format } from "../object/program.ts";
 import {
   type CliContext,
@@ -23,6 +22,7 @@ interface Flags {
 }
 
 async function asm(this: CliContext, flags: Flags, input: string): Promise<void> {
+  const { convertProgram } = await import("./library.ts");
   const program = await readInput(this.host, input, "asm");
   const { bytes, notes } = naming(input, () => convertProgram(program, flags.to));
   await this.host.write(flags.output, bytes);

@@ -9,7 +9,6 @@ import type {
   TypedFlagParameter,
   TypedPositionalParameters,
 } from "@stricli/core";
-import { readProgram } from "../compile.ts";
 import { EpassError } from "../errors.ts";
 import type { Format, Program } from "../object/program.ts";
 import type { Host } from "./host.ts";
@@ -85,6 +84,7 @@ export async function readInput(
   input: string,
   from: Format | undefined,
 ): Promise<Program> {
+  const { readProgram } = await import("./library.ts");
   const bytes = await host.read(input);
   return readProgram(bytes, from === undefined ? { input } : { input, from });
 }

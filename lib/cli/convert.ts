@@ -5,7 +5,6 @@
  */
 
 import { buildCommand, type Command } from "@stricli/core";
-import { convertProgram } from "../compile.ts";
 import type { Format } from "../object/program.ts";
 import {
   type CliContext,
@@ -28,6 +27,7 @@ interface Flags {
 
 async function convert(this: CliContext, flags: Flags, input: string): Promise<void> {
   const { output, prog, from, to } = flags;
+  const { convertProgram } = await import("./library.ts");
   const program = await readInput(this.host, input, from);
   const options = prog === undefined ? {} : { function: prog };
   const { bytes, notes } = naming(input, () => convertProgram(program, to, options));

@@ -6,10 +6,7 @@
 
 import { buildCommand, type Command } from "@stricli/core";
 import type { Syntax } from "../isa/disassemble.ts";
-import { printProgram } from "../object/listing.ts";
-import { printObjdump } from "../object/objdump.ts";
 import type { Format } from "../object/program.ts";
-import { findFunction } from "../object/select.ts";
 import {
   type CliContext,
   fromFlag,
@@ -31,6 +28,7 @@ interface Flags {
 
 async function dis(this: CliContext, flags: Flags, input: string): Promise<void> {
   const { output, prog, from, syntax, objdump } = flags;
+  const { findFunction, printObjdump, printProgram } = await import("./library.ts");
   const program = await readInput(this.host, input, from);
   const text = naming(input, () => {
     const only = prog === undefined ? undefined : findFunction(program, prog);

@@ -5,12 +5,7 @@
  */
 
 import { buildCommand, type Command } from "@stricli/core";
-import {
-  describe,
-  type Description,
-  type FunctionDescription,
-  type MapDescription,
-} from "../object/describe.ts";
+import type { Description, FunctionDescription, MapDescription } from "../object/describe.ts";
 import type { Format } from "../object/program.ts";
 import {
   type CliContext,
@@ -89,6 +84,7 @@ function descriptionText(d: Description): string {
 }
 
 async function info(this: CliContext, flags: Flags, input: string): Promise<void> {
+  const { describe } = await import("./library.ts");
   const program = await readInput(this.host, input, flags.from);
   const description = naming(input, () => describe(program));
   const text = flags.json ? jsonText(description) : descriptionText(description);

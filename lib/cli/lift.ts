@@ -5,8 +5,6 @@
  */
 
 import { buildCommand, type Command } from "@stricli/core";
-import { liftProgram } from "../compile.ts";
-import { printModule } from "../ir/print.ts";
 import type { Format } from "../object/program.ts";
 import {
   type CliContext,
@@ -24,6 +22,7 @@ interface Flags {
 }
 
 async function lift(this: CliContext, flags: Flags, input: string): Promise<void> {
+  const { liftProgram, printModule } = await import("./library.ts");
   const program = await readInput(this.host, input, flags.from);
   const text = naming(input, () => printModule(liftProgram(program)));
   await this.host.write(flags.output, utf8(text));

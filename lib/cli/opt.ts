@@ -5,7 +5,7 @@
  */
 
 import { buildCommand, type Command } from "@stricli/core";
-import { type CompileOptions, compileProgram, type FunctionReport } from "../compile.ts";
+import type { CompileOptions, FunctionReport } from "../compile.ts";
 import type { Version } from "../isa/ops.ts";
 import type { Format } from "../object/program.ts";
 import {
@@ -85,6 +85,7 @@ function compileOptions(flags: Flags): CompileOptions {
 }
 
 async function rewrite(host: Host, job: Job, flags: Flags): Promise<FileReport> {
+  const { compileProgram } = await import("./library.ts");
   const program = await readInput(host, job.input, flags.from);
   const compiled = naming(job.input, () => compileProgram(program, compileOptions(flags)));
   await host.write(job.output, compiled.bytes);

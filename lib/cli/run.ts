@@ -7,10 +7,7 @@
 import { buildCommand, type Command } from "@stricli/core";
 import { EpassError } from "../errors.ts";
 import type { Format } from "../object/program.ts";
-import { findFunction } from "../object/select.ts";
-import { globalData } from "../vm/global_data.ts";
-import { GuestMemory } from "../vm/memory.ts";
-import { DEFAULT_LIMIT, type RunResult, Vm } from "../vm/vm.ts";
+import type { RunResult } from "../vm/vm.ts";
 import {
   type CliContext,
   fromFlag,
@@ -30,7 +27,7 @@ interface Flags {
   readonly from?: Format;
   readonly ctx?: string;
   readonly engine: "interpreter";
-  readonly limit: number;
+  readonly limit?: number;
   readonly json: boolean;
 }
 
@@ -56,6 +53,7 @@ function resultJson({ returnValue, instructionCount, fault }: RunResult): string
 }
 
 async function run(this: CliContext, flags: Flags, input: string): Promise<void> {
+  const { findFunction, globalData, GuestMemory, Vm } = await import("./library.ts");
   const program = await readInput(this.host, input, flags.from);
   const context = flags.ctx === undefined ? undefined : await contextBytes(this.host, flags.ctx);
   const result = naming(input, () => {
@@ -110,9 +108,9 @@ export const runCommand: Command<CliContext> = buildCommand({
       limit: {
         kind: "parsed",
         parse: parseLimit,
-        default: String(DEFAULT_LIMIT),
+        optional: true,
         placeholder: "N",
-        brief: "Most instructions to run",
+        brief: "Most instructions to run (by default 100 million)",
       },
       json: jsonFlag,
     },

@@ -1,0 +1,16 @@
+/**
+ * What the subcommands use of the library. They import this file when they run, not before, so that help and usage
+ * errors do not wait for the compiler to load.
+ *
+ * @module
+ */
+
+export { compileProgram, convertProgram, liftProgram, readProgram } from "../compile.ts";
+export { printModule } from "../ir/print.ts";
+export { describe } from "../object/describe.ts";
+export { printProgram } from "../object/listing.ts";
+export { printObjdump } from "../object/objdump.ts";
+export { findFunction } from "../object/select.ts";
+export { globalData } from "../vm/global_data.ts";
+export { GuestMemory } from "../vm/memory.ts";
+export { Vm } from "../vm/vm.ts";
