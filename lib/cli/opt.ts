@@ -106,7 +106,7 @@ function summaryText({ input, output, functions }: FileReport): string {
     `${input} -> ${output}: ${
       functions.length - kept.length
     } of ${functions.length} functions lifted, ` +
-      `${before} -> ${after} instructions${change}`,
+      `${before} -> ${after} slots${change}`,
   );
   return lines.join("\n") + "\n";
 }

@@ -27,9 +27,12 @@ import { EpassError } from "../../lib/errors.ts";
 import { ROOT } from "../support.ts";
 
 /** What a command did. */
-interface Outcome {
+export interface Outcome {
+  /** Exit status. */
   readonly status: number;
+  /** Standard output. */
   readonly out: string;
+  /** Standard error. */
   readonly err: string;
 }
 
@@ -75,8 +78,17 @@ function testObject(name: string): Uint8Array | null {
   }
 }
 
-/** Runs a command line as a shell would split it at white space; `'...'` is one word. */
-async function runCommand(command: string, files: Map<string, Uint8Array>): Promise<Outcome> {
+/**
+ * Runs a command line as a shell would split it at white space; `'...'` is one word.
+ *
+ * @param command The command line, `epass` first.
+ * @param files Files by name: what it reads and writes.
+ * @returns What it did.
+ */
+export async function runCommand(
+  command: string,
+  files: Map<string, Uint8Array>,
+): Promise<Outcome> {
   const [line, stdin] = command.split(" < ");
   const words = [...line.matchAll(/'([^']*)'|\S+/g)].map((match) => match[1] ?? match[0]);
   const host = new MemoryHost(files, files.get(stdin) ?? new Uint8Array(0));
