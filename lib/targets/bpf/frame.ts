@@ -2,8 +2,8 @@
  * Where spill slots may go: below everything that the function itself keeps on its stack.
  *
  * The program's own frame stays where it is, since pointers into it are plain arithmetic on r10. Its extent is the
- * lowest offset that a pointer derived from r10 by constants reaches. A helper that gets such a pointer works upwards
- * from it. A pointer that is changed by something unknown, is stored, or is passed to other code may reach anywhere.
+ * lowest offset that a pointer derived from r10 may have. A helper that gets such a pointer works upwards from it. A
+ * pointer that is stored, or passed to other code, or computed with in an unknown way may reach anywhere.
  *
  * @module
  */
@@ -13,68 +13,86 @@ import type { IrFunction, Value } from "../../ir/function.ts";
 /** Size in bytes of a stack frame (linux/filter.h MAX_BPF_STACK). */
 export const FRAME_SIZE = 512;
 
-const UNKNOWN = -FRAME_SIZE;
+/** How often the bound of one value may fall before it is given up: a loop that walks down the stack. */
+const PATIENCE = 8;
 
-/** Analysis of one function: offsets from the frame pointer by value id, NaN for what is no frame pointer. */
+/** Whether a value, as a signed 64-bit number, is at least 0 whatever the program does. */
+function isNonNegative(value: Value): boolean {
+  switch (value.op) {
+    case "const":
+      return BigInt.asIntN(64, value.imm) >= 0n;
+    case "zext":
+      return true;
+    case "load":
+      return value.sign === 0 && value.size < 8;
+    case "alu":
+      return value.width === 32 || (value.fn === "and" && value.args.some(isNonNegativeConstant));
+    default:
+      return false;
+  }
+}
+
+function isNonNegativeConstant(value: Value): boolean {
+  return value.op === "const" && BigInt.asIntN(64, value.imm) >= 0n;
+}
+
+/** Analysis of one function: by value id the lowest offset from the frame pointer, NaN for what is no such pointer. */
 class FrameScan {
-  readonly #offset: Float64Array;
-  lowest = 0;
+  readonly #bound: Float64Array;
+  readonly #falls: Uint8Array;
+  #lowest = 0;
   #changed = true;
 
   constructor(fn: IrFunction) {
-    this.#offset = new Float64Array(fn.valueCount).fill(NaN);
-    this.#offset[fn.frame.id] = 0;
-    // Loops feed pointers back through parameters; each round adds pointers or meets an unknown one.
-    while (this.#changed && this.lowest > UNKNOWN) {
+    this.#bound = new Float64Array(fn.valueCount).fill(NaN);
+    this.#falls = new Uint8Array(fn.valueCount);
+    this.#bound[fn.frame.id] = 0;
+    while (this.#changed && this.#lowest > -FRAME_SIZE) {
       this.#changed = false;
       for (const block of fn.blocks) {
         for (const value of block.insns) this.#visit(value);
-        for (const edge of block.succs) {
-          edge.args.forEach((arg, i) => this.#derive(edge.to.params[i], this.#offset[arg.id]));
+        for (const { args, to } of block.succs) {
+          for (let i = 0; i < args.length; i++) this.#lower(to.params[i], this.#bound[args[i].id]);
         }
       }
     }
   }
 
-  #reach(offset: number): void {
-    if (offset < this.lowest) this.lowest = Math.max(UNKNOWN, offset);
+  get lowest(): number {
+    return this.#lowest;
   }
 
-  /** Records that a value may be the frame pointer plus an offset; two different ones make it unknown. */
-  #derive(value: Value, offset: number): void {
-    const known = this.#offset[value.id];
-    if (Number.isNaN(offset) || known === offset) return;
-    if (Number.isNaN(known)) this.#offset[value.id] = offset;
-    else {
-      this.#reach(UNKNOWN);
-      return;
-    }
+  #reach(offset: number): void {
+    if (offset < this.#lowest) this.#lowest = Math.max(-FRAME_SIZE, offset);
+  }
+
+  #giveUp(): void {
+    this.#reach(-FRAME_SIZE);
+  }
+
+  /** Records that a value may be a frame pointer at or above an offset. */
+  #lower(value: Value, offset: number): void {
+    const known = this.#bound[value.id];
+    if (Number.isNaN(offset) || known <= offset) return;
+    if (++this.#falls[value.id] > PATIENCE) return this.#giveUp();
+    this.#bound[value.id] = offset;
     this.#reach(offset);
     this.#changed = true;
   }
 
   #visit(value: Value): void {
     const { args, op } = value;
-    const base = args.length > 0 ? this.#offset[args[0].id] : NaN;
+    const base = args.length > 0 ? this.#bound[args[0].id] : NaN;
     switch (op) {
       case "copy":
-        return this.#derive(value, base);
-      case "alu": {
-        const constant = args[1].op === "const" ? Number(BigInt.asIntN(64, args[1].imm)) : NaN;
-        if (value.fn === "add" && value.width === 64 && !Number.isNaN(base + constant)) {
-          return this.#derive(value, base + constant);
-        }
-        if (value.fn === "sub" && value.width === 64 && !Number.isNaN(base - constant)) {
-          return this.#derive(value, base - constant);
-        }
-        return this.#escape(args);
-      }
+        return this.#lower(value, base);
+      case "alu":
+        return this.#arithmetic(value, base);
       case "load":
-        if (!Number.isNaN(base)) this.#reach(base + value.off);
-        return;
+        return this.#reach(base + value.off);
       case "store":
       case "atomic":
-        if (!Number.isNaN(base)) this.#reach(base + value.off);
+        this.#reach(base + value.off);
         return this.#escape(args.slice(1));
       case "call":
         // A helper's work starts at the pointer, and goes up.
@@ -84,8 +102,25 @@ class FrameScan {
     }
   }
 
+  #arithmetic(value: Value, base: number): void {
+    const [a, b] = value.args;
+    const other = this.#bound[b.id];
+    if (Number.isNaN(base) && Number.isNaN(other)) return;
+    if (value.width === 64 && value.fn === "add") {
+      const [pointer, added] = Number.isNaN(base) ? [other, a] : [base, b];
+      if (added.op === "const") {
+        return this.#lower(value, pointer + Number(BigInt.asIntN(64, added.imm)));
+      }
+      if (isNonNegative(added)) return this.#lower(value, pointer);
+    }
+    if (value.width === 64 && value.fn === "sub" && b.op === "const") {
+      return this.#lower(value, base - Number(BigInt.asIntN(64, b.imm)));
+    }
+    this.#giveUp();
+  }
+
   #escape(args: readonly Value[]): void {
-    for (const arg of args) if (!Number.isNaN(this.#offset[arg.id])) this.#reach(UNKNOWN);
+    for (const arg of args) if (!Number.isNaN(this.#bound[arg.id])) this.#giveUp();
   }
 }
 
