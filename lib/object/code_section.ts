@@ -47,6 +47,8 @@ export interface RawCode {
 }
 
 /**
+ * Tells code from data.
+ *
  * @param section A section.
  * @returns Whether it holds instructions.
  */
@@ -114,40 +116,49 @@ function recordsBySection(object: ElfObject): Map<string, SectionRecords> {
   return byName;
 }
 
-/** A word of a record. */
-type WordOf = (record: ExtRecord, index: number) => number;
+/** The words of `.BTF.ext`. */
+class Words {
+  readonly #view: DataView;
+  readonly #little: boolean;
 
-function recordReader({ btfExt, order }: ElfObject): WordOf {
-  const source = btfExt?.source ?? new Uint8Array(0);
-  const view = new DataView(source.buffer, source.byteOffset, source.byteLength);
-  const little = order === "little";
-  return (record, index) => view.getUint32(record.place + 4 * index, little);
+  constructor({ btfExt, order }: ElfObject) {
+    const source = btfExt?.source ?? new Uint8Array(0);
+    this.#view = new DataView(source.buffer, source.byteOffset, source.byteLength);
+    this.#little = order === "little";
+  }
+
+  /** A word of a record. */
+  of(record: ExtRecord, index: number): number {
+    return this.#view.getUint32(record.place + 4 * index, this.#little);
+  }
 }
 
-function readCore(object: ElfObject, records: readonly ExtRecord[]): Map<number, CoreRecord> {
-  const word = recordReader(object);
+function readCore(
+  object: ElfObject,
+  words: Words,
+  records: readonly ExtRecord[],
+): Map<number, CoreRecord> {
   const core = new Map<number, CoreRecord>();
   for (const record of records) {
-    const accessOffset = word(record, 2);
+    const accessOffset = words.of(record, 2);
     core.set(record.at >>> 3, {
-      typeId: word(record, 1),
+      typeId: words.of(record, 1),
       accessOffset,
       access: object.btf?.strings.at(accessOffset) ?? "",
-      kind: word(record, 3),
+      kind: words.of(record, 3),
     });
   }
   return core;
 }
 
-function readLines(object: ElfObject, records: readonly ExtRecord[]): LineRecord[] {
-  const word = recordReader(object);
+function readLines(words: Words, records: readonly ExtRecord[]): LineRecord[] {
   const lines: LineRecord[] = [];
   for (const record of records) {
     lines.push({
       slot: record.at >>> 3,
-      fileOffset: word(record, 1),
-      textOffset: word(record, 2),
-      lineColumn: word(record, 3),
+      fileOffset: words.of(record, 1),
+      textOffset: words.of(record, 2),
+      lineColumn: words.of(record, 3),
     });
   }
   return lines.sort((a, b) => a.slot - b.slot);
@@ -155,12 +166,12 @@ function readLines(object: ElfObject, records: readonly ExtRecord[]): LineRecord
 
 function readFunctionSymbols(
   object: ElfObject,
+  words: Words,
   symbols: readonly ElfSymbol[],
   records: readonly ExtRecord[],
 ): Map<number, FunctionSymbol> {
-  const word = recordReader(object);
   const types = new Map<number, number>();
-  for (const record of records) types.set(record.at >>> 3, word(record, 1));
+  for (const record of records) types.set(record.at >>> 3, words.of(record, 1));
   const typed = symbols.some((s) => s.type === ELF.STT_FUNC);
   const best = new Map<number, ElfSymbol>();
   const visible = new Set<number>();
@@ -217,6 +228,7 @@ export function readCodeSections(object: ElfObject): RawCode[] {
   }
   const relocations = relocationsBySection(object);
   const records = recordsBySection(object);
+  const words = new Words(object);
   const sections: RawCode[] = [];
   for (const section of object.sections) {
     if (!isCode(section)) continue;
@@ -237,9 +249,9 @@ export function readCodeSections(object: ElfObject): RawCode[] {
       insns,
       slots: slotTable(insns),
       relocations: relocations.get(index) ?? new Map(),
-      core: readCore(object, own?.core_relo ?? []),
-      lines: readLines(object, own?.line_info ?? []),
-      symbols: readFunctionSymbols(object, symbols.get(index) ?? [], own?.func_info ?? []),
+      core: readCore(object, words, own?.core_relo ?? []),
+      lines: readLines(words, own?.line_info ?? []),
+      symbols: readFunctionSymbols(object, words, symbols.get(index) ?? [], own?.func_info ?? []),
       labels: new Map(),
     });
   }

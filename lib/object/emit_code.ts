@@ -18,7 +18,14 @@ export interface EmittedSection {
   readonly relocations: ReadonlyMap<number, CodeRelocation>;
 }
 
-/** Where the value of a symbol is now, in bytes. */
+/**
+ * Where a symbol is now.
+ *
+ * @param layout Layout of the program.
+ * @param object The object.
+ * @param symbol Index of the symbol.
+ * @returns Its value in bytes.
+ */
 export function movedSymbol(layout: Layout, object: ElfObject, symbol: number): number {
   const { section, value } = object.symbols[symbol];
   const moved = layout.byElfIndex.get(section);

@@ -19,17 +19,8 @@ type Reference =
   | { readonly section: number; readonly slot: number }
   | { readonly name: string };
 
-/**
- * The place of code that an instruction calls or takes the address of.
- *
- * @param insn The instruction.
- * @param slot Its slot in its section.
- * @param relocation Its relocation, if any.
- * @param elfIndex Index of its section; -1 for raw inputs.
- * @param object The object; null for raw inputs.
- * @returns The place by ELF section and slot, the name of an undefined symbol, or null if it refers to neither.
- */
-export function referenceOf(
+/** What an instruction of a section calls or takes the address of; null if it refers to no code. */
+function referenceOf(
   insn: Instruction,
   slot: number,
   relocation: CodeRelocation | undefined,
@@ -197,7 +188,7 @@ export function cutFunctions(
     const at = new Int32Array(cut.starts.length).fill(-1);
     functionAt.set(cut.code.elfIndex, at);
     const section = pieces(cut, at, all.length);
-    if (section.length > 0) entangle(section);
+    if (section.length > 1) entangle(section);
     for (const piece of section) all.push(piece);
     const { symbols: _, labels: __, ...code } = cut.code;
     targets.push(new Map());

@@ -44,6 +44,8 @@ export const MAP_TYPES: readonly string[] = [
 ];
 
 /**
+ * Names a map type.
+ *
  * @param type A map type.
  * @returns Its name, or a made-up one with the number.
  */
@@ -71,7 +73,7 @@ const prefixes = (type: string, ...names: readonly string[]): SectionPrefix[] =>
  * Section names by program type (libbpf, `section_defs`; older names of bpf_load and iproute2 behind). A name matches if
  * it is the prefix, or goes on with `/` or `.`; the longest match counts.
  */
-export const SECTION_PREFIXES: readonly SectionPrefix[] = [
+const SECTION_PREFIXES: readonly SectionPrefix[] = [
   ...prefixes("socket_filter", "socket", "filter"),
   ...prefixes("sk_reuseport", "sk_reuseport"),
   ...prefixes("kprobe", "kprobe", "kretprobe", "uprobe", "uretprobe", "usdt"),

@@ -16,11 +16,13 @@ export interface PlacedFunction {
   readonly code: FunctionCode | null;
   /** Slot of each instruction of the new code from the function's start; empty if it is carried verbatim. */
   readonly slots: Int32Array;
-  /** Its slots before: from, and up to. */
+  /** Its first slot before. */
   readonly oldStart: number;
+  /** The slot behind its last one before. */
   readonly oldEnd: number;
-  /** Its slots now: from, and up to. */
+  /** Its first slot now. */
   readonly newStart: number;
+  /** The slot behind its last one now. */
   readonly newEnd: number;
 }
 
@@ -50,6 +52,8 @@ export class SectionLayout {
   readonly #origins = new Map<PlacedFunction, Int32Array>();
 
   /**
+   * Makes a layout of functions that are already placed.
+   *
    * @param section The section as it was.
    * @param functions Its functions in order.
    */
@@ -60,6 +64,8 @@ export class SectionLayout {
   }
 
   /**
+   * Finds the function at a slot.
+   *
    * @param slot A slot of the old section.
    * @returns The function that holds it; the last one beyond the end.
    */

@@ -112,6 +112,8 @@ export function printDump(bytes: Uint8Array, notation: DumpNotation = PLAIN_DUMP
 }
 
 /**
+ * Recognises a dump.
+ *
  * @param text Any text.
  * @returns Whether it is a dump: numbers only, one a line, none with a leading zero.
  */
@@ -137,6 +139,8 @@ function hexWords(text: string): string[] {
 const isBytes = (word: string): boolean => word.length % 2 === 0 && !/[^0-9a-fA-F]/.test(word);
 
 /**
+ * Recognises hexadecimal bytes.
+ *
  * @param text Any text.
  * @returns Whether it is hexadecimal bytes and nothing else.
  */

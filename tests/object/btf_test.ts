@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { DecodeError } from "../../lib/errors.ts";
-import { Btf, type BtfKind, type BtfType } from "../../lib/object/btf.ts";
+import { Btf, type BtfType } from "../../lib/object/btf.ts";
+import type { BtfKind } from "../../lib/object/btf_encoding.ts";
 import { loadProgram } from "../../lib/object/load.ts";
 import { filesUnder, ROOT, SHARED, testWith } from "../support.ts";
 

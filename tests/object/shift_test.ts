@@ -157,7 +157,11 @@ testWith("shared", "what is attached to instructions moves with them: corpus", (
 });
 
 Deno.test("jump tables and labels follow their code", () => {
-  const before = loadProgram(Deno.readFileSync(`${ROOT}/testdata/objects/jump_table.o`));
+  const bytes = Deno.readFileSync(`${ROOT}/testdata/objects/jump_table.o`);
+  const { offset } = loadProgram(bytes).elf!.sections.find((s) => s.name === "socket")!;
+  bytes.set([0x0d, 0x02], offset + 8 * 8);
+  const before = loadProgram(bytes);
+  assert.equal(before.sections[0].insns[7].op.kind, "gotox");
   for (const [step, rest] of [[1, 0], [2, 0], [2, 1]]) {
     const { moved, changes } = rewrite(before, PADDINGS[1], step, rest);
     const { sections, symbols } = moved.elf!;
