@@ -38,3 +38,23 @@ export function stripColor(text: string): string {
   // deno-lint-ignore no-control-regex
   return text.replace(/\x1b\[[0-9;]*m/g, "");
 }
+
+/**
+ * Counts the tests of a `deno test` run by its last line.
+ *
+ * @param output What the run printed.
+ * @param code Its exit status; a run that failed without a failed test counts as one failure.
+ * @param skipsWhileRunning How many of the tests that passed had skipped themselves.
+ * @returns The counts.
+ */
+export function tallyOfTests(output: string, code: number, skipsWhileRunning: number): Tally {
+  const summary = stripColor(output)
+    .match(/\| (\d+) passed(?: \([^)]*\))? \| (\d+) failed(?: \([^)]*\))?(?: \| (\d+) ignored)?/);
+  if (summary === null) return { passed: 0, failed: 1, skipped: 0 };
+  const [passed, failed, ignored] = summary.slice(1).map((count) => Number(count ?? 0));
+  return {
+    passed: passed - skipsWhileRunning,
+    failed: failed === 0 && code !== 0 ? 1 : failed,
+    skipped: ignored + skipsWhileRunning,
+  };
+}

@@ -6,22 +6,9 @@
  */
 
 import { fileURLToPath } from "node:url";
-import { lines, stripColor, summaryLine, type Tally } from "./tally.ts";
+import { lines, summaryLine, tallyOfTests } from "./tally.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-
-/** The tally of a `deno test` run from its summary line; a run that ends without one failed once. */
-function tallyOf(output: string, skipsWhileRunning: number): Tally {
-  const summary = stripColor(output)
-    .match(/\| (\d+) passed(?: \([^)]*\))? \| (\d+) failed(?: \([^)]*\))?(?: \| (\d+) ignored)?/);
-  if (summary === null) return { passed: 0, failed: 1, skipped: 0 };
-  const [passed, failed, ignored] = summary.slice(1).map((count) => Number(count ?? 0));
-  return {
-    passed: passed - skipsWhileRunning,
-    failed,
-    skipped: ignored + skipsWhileRunning,
-  };
-}
 
 /** Runs `deno test`, showing its output while keeping it. */
 async function runTests(skipLog: string): Promise<{ code: number; output: string }> {
@@ -44,8 +31,7 @@ const skipLog = await Deno.makeTempFile({ prefix: "epass-skips-" });
 try {
   const { code, output } = await runTests(skipLog);
   const skips = lines(await Deno.readTextFile(skipLog)).map((line) => JSON.parse(line));
-  const tally = tallyOf(output, skips.filter((skip) => skip.running).length);
-  if (code !== 0 && tally.failed === 0) tally.failed = 1;
+  const tally = tallyOfTests(output, code, skips.filter((skip) => skip.running).length);
   console.log(summaryLine(tally));
   Deno.exitCode = tally.failed === 0 ? 0 : 1;
 } finally {
