@@ -62,7 +62,7 @@ export function missing(...needs: readonly Need[]): string {
   return "";
 }
 
-/** Prints a skip, and records it for `scripts/test.ts`; `running` tells whether its test has begun, and so will pass. */
+/** Prints a skip, and records it for `scripts/run_tests.ts`; `running` tells whether its test has begun, and so will pass. */
 function report(name: string, why: string, running: boolean): void {
   console.log(`skipped: ${name}: ${why}`);
   const log = Deno.env.get("EPASS_SKIP_LOG");
