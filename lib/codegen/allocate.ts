@@ -120,8 +120,13 @@ class Assembler<I extends MachineInsn> {
   }
 
   /** The steps of a block with numbered slots, and each spilled definition stored. */
-  block(block: MachineBlock<I>, steps: readonly Step<I>[]): AllocatedBlock<I> {
+  block(block: MachineBlock<I>, steps: Step<I>[]): AllocatedBlock<I> {
     const { spilled, onStack } = this.#allocator;
+    const succs = block.succs.map((edge) => edge.to.index);
+    if (this.slotCount === 0 && !this.#allocator.usesTemp) {
+      const term = steps.pop()!;
+      return { source: block.index, id: block.index, steps, term, succs };
+    }
     const result: Step<I>[] = [];
     for (const param of block.params) {
       if (spilled[param] === 0 || onStack[param] !== 0) continue;
@@ -136,7 +141,6 @@ class Assembler<I extends MachineInsn> {
       if (def >= 0 && spilled[def] !== 0) result.push(this.#store(def, step.dst));
     }
     const term = result.pop()!;
-    const succs = block.succs.map((edge) => edge.to.index);
     return { source: block.index, id: block.index, steps: result, term, succs };
   }
 

@@ -35,6 +35,8 @@ export class BlockAllocator<I extends MachineInsn> {
   readonly spilled: Uint8Array;
   /** 1 for each block parameter that has no register at the start of its block. */
   readonly onStack: Uint8Array;
+  /** Whether a step uses {@link TEMP_SLOT}. */
+  usesTemp = false;
 
   /** Virtual register in each register at the start of each block, -1 for none: `count` entries a block. */
   readonly start: Int32Array;
@@ -49,10 +51,14 @@ export class BlockAllocator<I extends MachineInsn> {
   readonly #content: Int32Array;
   /** Registers that hold each virtual register, a mask. */
   readonly #where: Int32Array;
+  /** Registers with content, a mask. */
+  #busy = 0;
   readonly #walked: Uint8Array;
   #steps: Step<I>[] = [];
   /** Registers of the operands of the current instruction. */
   readonly #read = new Int32Array(6);
+  /** By register: the operand of the current instruction that is fixed to it; stale where none is. */
+  readonly #wanted: Int32Array;
 
   /**
    * @param fn The function.
@@ -74,6 +80,7 @@ export class BlockAllocator<I extends MachineInsn> {
     this.start = new Int32Array(fn.blocks.length * registers.count).fill(-1);
     this.end = new Int32Array(fn.blocks.length * registers.count).fill(-1);
     this.#walked = new Uint8Array(fn.blocks.length);
+    this.#wanted = new Int32Array(registers.count).fill(-1);
   }
 
   /**
@@ -140,7 +147,8 @@ export class BlockAllocator<I extends MachineInsn> {
         if (next[param] < NEVER) this.#placeParam(param, this.#endRegister(base, primary.args[i]));
       }
     }
-    this.start.set(this.#content, block.index * count);
+    const start = block.index * count;
+    for (let r = 0; r < count; r++) this.start[start + r] = this.#content[r];
   }
 
   /** The register that holds a value at the end of the block whose entries begin at `base`, -1 for none. */
@@ -202,6 +210,7 @@ export class BlockAllocator<I extends MachineInsn> {
       this.#content[r] = -1;
       this.#where[vreg] = 0;
     }
+    this.#busy = 0;
     this.#uses.finish(block);
     this.#walked[block.index] = 1;
   }
@@ -209,6 +218,7 @@ export class BlockAllocator<I extends MachineInsn> {
   // Registers.
 
   #assign(vreg: number, register: number): void {
+    this.#busy |= bit(register);
     this.#content[register] = vreg;
     this.#where[vreg] |= bit(register);
   }
@@ -217,6 +227,7 @@ export class BlockAllocator<I extends MachineInsn> {
   #release(vreg: number): void {
     if (this.#fn.homes[vreg] >= 0) return;
     let where = this.#where[vreg];
+    this.#busy &= ~where;
     while (where !== 0) {
       const register = lowest(where);
       this.#content[register] = -1;
@@ -228,8 +239,7 @@ export class BlockAllocator<I extends MachineInsn> {
   /** Takes a value out of a register; it needs a slot if that was its last place. */
   #drop(register: number): void {
     const vreg = this.#content[register];
-    this.#content[register] = -1;
-    this.#where[vreg] &= ~bit(register);
+    this.#forget(vreg, register);
     if (this.#where[vreg] === 0 && this.#uses.next[vreg] < NEVER) this.#needSlot(vreg);
   }
 
@@ -237,14 +247,8 @@ export class BlockAllocator<I extends MachineInsn> {
     if (this.#fn.remat[vreg] === null) this.spilled[vreg] = 1;
   }
 
-  #occupied(): number {
-    let mask = 0;
-    for (let r = 0; r < this.#content.length; r++) if (this.#content[r] >= 0) mask |= bit(r);
-    return mask;
-  }
-
   #free(exclude: number): number {
-    return this.#registers.allocatable & ~exclude & ~this.#occupied();
+    return this.#registers.allocatable & ~exclude & ~this.#busy;
   }
 
   /** The best of some free registers for a value. */
@@ -410,24 +414,23 @@ export class BlockAllocator<I extends MachineInsn> {
   }
 
   #forget(vreg: number, register: number): void {
+    this.#busy &= ~bit(register);
     this.#content[register] = -1;
     this.#where[vreg] &= ~bit(register);
   }
 
   /** Empties registers whose content no longer matters. */
   #clobber(mask: number): void {
-    for (let rest = mask; rest !== 0; rest &= rest - 1) {
+    for (let rest = mask & this.#busy; rest !== 0; rest &= rest - 1) {
       const register = lowest(rest);
-      if (register < this.#content.length && this.#content[register] >= 0) {
-        this.#forget(this.#content[register], register);
-      }
+      this.#forget(this.#content[register], register);
     }
   }
 
   /** Moves operands into their fixed registers and what must survive out of the way, all at once. */
   #satisfyFixed(insn: I, base: number): void {
     const { uses, fixed } = insn;
-    const wanted = new Int32Array(this.#content.length).fill(-1);
+    const wanted = this.#wanted;
     let fixedMask = 0;
     const moves: Move[] = [];
     if (fixed !== null) {
@@ -441,11 +444,16 @@ export class BlockAllocator<I extends MachineInsn> {
       }
     }
     const destroyed = insn.clobbers | (insn.defFixed >= 0 ? bit(insn.defFixed) : 0);
-    this.#relocate(insn, base, wanted, fixedMask, destroyed, moves);
+    if (((fixedMask | destroyed) & this.#busy) !== 0) {
+      this.#relocate(insn, base, fixedMask, destroyed, moves);
+    }
     if (moves.length === 0) return;
     let targets = 0;
     for (const { dst } of moves) targets |= bit(dst);
-    appendMoves(moves, this.#free(targets | fixedMask), this.#steps, () => SLOT + TEMP_SLOT);
+    appendMoves(moves, this.#free(targets | fixedMask), this.#steps, () => {
+      this.usesTemp = true;
+      return SLOT + TEMP_SLOT;
+    });
     for (const { dst } of moves) this.#clobber(bit(dst));
     for (const { dst, vreg } of moves) this.#assign(vreg, dst);
   }
@@ -454,12 +462,11 @@ export class BlockAllocator<I extends MachineInsn> {
   #relocate(
     insn: I,
     base: number,
-    wanted: Int32Array,
     fixedMask: number,
     destroyed: number,
     moves: Move[],
   ): void {
-    const evictees = this.#evictees(insn, base, wanted, fixedMask, destroyed);
+    const evictees = this.#evictees(insn, base, fixedMask, destroyed);
     let taken = 0;
     for (const { vreg, register, next, survives } of evictees) {
       const avoid = fixedMask | taken | (survives ? destroyed : 0);
@@ -491,16 +498,15 @@ export class BlockAllocator<I extends MachineInsn> {
   #evictees(
     insn: I,
     base: number,
-    wanted: Int32Array,
     fixedMask: number,
     destroyed: number,
   ): Evictee[] {
     const { uses, fixed } = insn;
     const evictees: Evictee[] = [];
-    for (let rest = fixedMask | destroyed; rest !== 0; rest &= rest - 1) {
+    for (let rest = (fixedMask | destroyed) & this.#busy; rest !== 0; rest &= rest - 1) {
       const register = lowest(rest);
       const vreg = this.#content[register];
-      if (vreg < 0 || this.#fn.remat[vreg] !== null) continue;
+      if (this.#fn.remat[vreg] !== null) continue;
       let next = this.#uses.next[vreg];
       let operand = false;
       for (let k = 0; k < uses.length; k++) {
@@ -510,7 +516,9 @@ export class BlockAllocator<I extends MachineInsn> {
       }
       // Registers that keep the value through the moves, and through the instruction.
       let kept = this.#where[vreg] & ~fixedMask;
-      if ((fixedMask & bit(register)) !== 0 && wanted[register] === vreg) kept |= bit(register);
+      if ((fixedMask & bit(register)) !== 0 && this.#wanted[register] === vreg) {
+        kept |= bit(register);
+      }
       if (evictees.some((other) => other.vreg === vreg)) continue;
       if (next < NEVER && (kept & ~destroyed) === 0) {
         evictees.push({ vreg, register, next, survives: true });
@@ -518,6 +526,6 @@ export class BlockAllocator<I extends MachineInsn> {
         evictees.push({ vreg, register, next: -1, survives: false });
       }
     }
-    return evictees.sort((a, b) => a.next - b.next);
+    return evictees.length > 1 ? evictees.sort((a, b) => a.next - b.next) : evictees;
   }
 }

@@ -33,15 +33,7 @@ export interface BpfOptions {
   readonly order: ByteOrder;
 }
 
-/** Fields of an instruction besides its operands. */
-interface Extra {
-  readonly off?: number;
-  readonly imm?: number;
-  readonly high?: number;
-  readonly attachment?: Attachment | null;
-}
-
-const NOTHING: Extra = {};
+const NO_ARGUMENTS: readonly number[] = [];
 
 /** The attachment that carries a CO-RE record, if there is one. */
 function coreAttachment(core: CoreRecord | null): Attachment | null {
@@ -54,7 +46,7 @@ class Lowering {
   readonly #options: BpfOptions;
   readonly #remat: (readonly BpfInsn[] | null)[];
   readonly #homes: number[] = [];
-  readonly #hints: number[];
+  #hints: Int8Array<ArrayBuffer>;
   #vregs: number;
   #zero = -1;
   #insns: BpfInsn[] = [];
@@ -65,7 +57,7 @@ class Lowering {
     this.#options = options;
     this.#vregs = fn.valueCount;
     this.#remat = new Array(fn.valueCount).fill(null);
-    this.#hints = new Array(fn.valueCount).fill(-1);
+    this.#hints = new Int8Array(fn.valueCount).fill(-1);
   }
 
   run(depths: Int32Array | null): MachineFunction<BpfInsn> {
@@ -84,7 +76,7 @@ class Lowering {
       name: this.#fn.name,
       blocks,
       vregCount: this.#vregs,
-      hints: Int8Array.from(this.#hints),
+      hints: this.#hints,
       homes,
       remat: this.#remat,
       entryRegisters: this.#fn.entry.params.map((param, i) => param.hint >= 0 ? param.hint : i + 1),
@@ -118,7 +110,7 @@ class Lowering {
       const machine: MachineEdge<BpfInsn> = {
         from,
         to: byId[edge.to.id],
-        args: edge.args.map((arg) => this.#argument(arg)),
+        args: edge.args.length === 0 ? NO_ARGUMENTS : edge.args.map((arg) => this.#argument(arg)),
       };
       from.succs.push(machine);
       machine.to.preds.push(machine);
@@ -129,11 +121,24 @@ class Lowering {
 
   #newVreg(hint: number): number {
     this.#remat.push(null);
-    this.#hints.push(hint);
+    if (this.#vregs === this.#hints.length) {
+      const grown = new Int8Array(this.#vregs + (this.#vregs >> 2) + 16).fill(-1);
+      grown.set(this.#hints);
+      this.#hints = grown;
+    }
+    this.#hints[this.#vregs] = hint;
     return this.#vregs++;
   }
 
-  #make(op: Op, def: number, uses: number[], extra: Extra = NOTHING): BpfInsn {
+  #make(
+    op: Op,
+    def: number,
+    uses: number[],
+    off = 0,
+    imm = 0,
+    high = 0,
+    attachment: Attachment | null = null,
+  ): BpfInsn {
     if (op.version > this.#options.cpu) {
       const what = [op.kind, op.fn, op.width === 32 ? "32" : ""].filter((part) => part !== "");
       throw new UnsupportedError(
@@ -141,37 +146,51 @@ class Lowering {
         { function: this.#fn.name, pc: this.#pc },
       );
     }
-    const { off = 0, imm = 0, high = 0, attachment = null } = extra;
     return new BpfInsn(op, def, uses, this.#pc, off, imm, high, attachment);
   }
 
-  #emit(op: Op, def: number, uses: number[], extra?: Extra): BpfInsn {
-    const insn = this.#make(op, def, uses, extra);
+  /** Appends an instruction that may have an immediate. */
+  #emit(
+    op: Op,
+    def: number,
+    uses: number[],
+    imm = 0,
+    attachment: Attachment | null = null,
+  ): BpfInsn {
+    const insn = this.#make(op, def, uses, 0, imm, 0, attachment);
+    this.#insns.push(insn);
+    return insn;
+  }
+
+  /** Appends a memory access. */
+  #access(op: Op, def: number, uses: number[], { off, core }: Value, imm = 0): BpfInsn {
+    const insn = this.#make(op, def, uses, off, imm, 0, coreAttachment(core));
     this.#insns.push(insn);
     return insn;
   }
 
   /** The instruction that puts a leaf into a register. */
   #materialise(leaf: Value, def: number): BpfInsn {
-    const make = (op: Op, extra: Extra): BpfInsn => this.#make(op, def, [], extra);
+    const make = (op: Op, imm: number, high = 0, attachment: Attachment | null = null): BpfInsn =>
+      this.#make(op, def, [], 0, imm, high, attachment);
     if (leaf.op === "symbol") {
       const { kind, imm, high, relocation, target } = leaf.ref!;
       const attachment = relocation === null && target < 0
         ? null
         : { relocation, core: null, target };
-      return make(Rows.lddw(kind), { imm, high, attachment });
+      return make(Rows.lddw(kind), imm, high, attachment);
     }
-    if (leaf.op === "undef") return make(BPF.movImm, {});
+    if (leaf.op === "undef") return make(BPF.movImm, 0);
     const low = Number(BigInt.asIntN(32, leaf.imm));
     const attachment = coreAttachment(leaf.core);
     if (leaf.op === "core" && leaf.width === 32) {
-      return make(BPF.movImm, { imm: low, attachment });
+      return make(BPF.movImm, low, 0, attachment);
     }
     const high = Number(BigInt.asIntN(32, leaf.imm >> 32n));
-    if (leaf.op === "core") return make(BPF.lddw, { imm: low, high, attachment });
-    if (high === (low >> 31)) return make(BPF.movImm, { imm: low });
-    if (high === 0 && this.#options.cpu >= 3) return make(BPF.mov32Imm, { imm: low });
-    return make(BPF.lddw, { imm: low, high });
+    if (leaf.op === "core") return make(BPF.lddw, low, high, attachment);
+    if (high === (low >> 31)) return make(BPF.movImm, low);
+    if (high === 0 && this.#options.cpu >= 3) return make(BPF.mov32Imm, low);
+    return make(BPF.lddw, low, high);
   }
 
   /** The virtual register of an operand that is read. */
@@ -219,7 +238,7 @@ class Lowering {
       case "unary":
         return this.#unary(value);
       case "cast":
-        this.#emit(Rows.cast, value.id, [this.#operand(args[0])], { imm: Number(value.imm) });
+        this.#emit(Rows.cast, value.id, [this.#operand(args[0])], Number(value.imm));
         return;
       case "load":
         return this.#load(value);
@@ -251,11 +270,11 @@ class Lowering {
 
   #zext(value: Value, source: Value): void {
     if (source.op === "const") {
-      const insn = this.#emit(BPF.mov32Imm, value.id, [], { imm: imm32(source, 32)! });
+      const insn = this.#emit(BPF.mov32Imm, value.id, [], imm32(source, 32)!);
       this.#remat[value.id] = [insn];
     } else if (source.op === "core" && source.width === 32) {
       const imm = Number(BigInt.asIntN(32, source.imm));
-      this.#emit(BPF.mov32Imm, value.id, [], { imm, attachment: coreAttachment(source.core) });
+      this.#emit(BPF.mov32Imm, value.id, [], imm, coreAttachment(source.core));
     } else this.#emit(BPF.mov32Reg, value.id, [this.#operand(source)]);
   }
 
@@ -278,8 +297,8 @@ class Lowering {
   #extend(source: number, bits: number, def: number): number {
     const shifted = this.#newVreg(this.#hints[def]);
     const imm = 64 - bits;
-    this.#emit(Rows.alu("lsh", 64, "imm"), shifted, [source], { imm }).tied = 0;
-    this.#emit(Rows.alu("arsh", 64, "imm"), def, [shifted], { imm }).tied = 0;
+    this.#emit(Rows.alu("lsh", 64, "imm"), shifted, [source], imm).tied = 0;
+    this.#emit(Rows.alu("arsh", 64, "imm"), def, [shifted], imm).tied = 0;
     return def;
   }
 
@@ -292,7 +311,7 @@ class Lowering {
     const left = this.#operand(a);
     if (imm !== null) {
       const attachment = coreAttachment(b.core);
-      const insn = this.#emit(Rows.alu(fn, width, "imm"), value.id, [left], { imm, attachment });
+      const insn = this.#emit(Rows.alu(fn, width, "imm"), value.id, [left], imm, attachment);
       insn.tied = 0;
       // An address in the frame is cheaper to recompute than to spill.
       const base = this.#remat[left];
@@ -313,43 +332,34 @@ class Lowering {
   }
 
   #load(value: Value): void {
-    const { size, sign, off, core } = value;
+    const { size, sign } = value;
     const base = this.#operand(value.args[0]);
-    const extra = { off, attachment: coreAttachment(core) };
     if (sign === 0 || this.#options.cpu >= 4) {
-      this.#emit(Rows.load(size, sign), value.id, [base], extra);
+      this.#access(Rows.load(size, sign), value.id, [base], value);
       return;
     }
     const raw = this.#newVreg(value.hint);
-    this.#emit(Rows.load(size, 0), raw, [base], extra);
+    this.#access(Rows.load(size, 0), raw, [base], value);
     this.#extend(raw, sign, value.id);
   }
 
   #store(value: Value): void {
-    const { size, off, core } = value;
+    const { size } = value;
     const [base, stored] = value.args;
     const imm = imm32(stored, size === 8 ? 64 : 32);
     if (imm !== null) {
-      this.#emit(Rows.store(size, "imm"), -1, [this.#operand(base)], {
-        off,
-        imm,
-        attachment: coreAttachment(core),
-      });
+      this.#access(Rows.store(size, "imm"), -1, [this.#operand(base)], value, imm);
       return;
     }
     const uses = [this.#operand(base), this.#operand(stored)];
-    this.#emit(Rows.store(size, "reg"), -1, uses, { off, attachment: coreAttachment(core) });
+    this.#access(Rows.store(size, "reg"), -1, uses, value);
   }
 
   #atomic(value: Value): void {
-    const { off, core } = value;
     const fn = value.fn as AtomicOp;
     const uses = value.args.map((arg) => this.#operand(arg));
     const def = ATOMIC[fn].fetches ? value.id : -1;
-    const insn = this.#emit(Rows.atomic(fn, value.size), def, uses, {
-      off,
-      attachment: coreAttachment(core),
-    });
+    const insn = this.#access(Rows.atomic(fn, value.size), def, uses, value);
     if (fn === "cmpxchg") {
       insn.defFixed = 0;
       insn.fixed = [-1, -1, 0];
@@ -359,7 +369,7 @@ class Lowering {
   #packet(value: Value): void {
     const uses = value.args.map((arg) => this.#operand(arg));
     const op = Rows.packet(value.fn, value.size);
-    const insn = this.#emit(op, value.id, uses, { imm: Number(BigInt.asIntN(32, value.imm)) });
+    const insn = this.#emit(op, value.id, uses, Number(BigInt.asIntN(32, value.imm)));
     insn.fixed = value.fn === "ind" ? [6, -1] : [6];
     insn.defFixed = 0;
     insn.clobbers = CALL_CLOBBERS;
@@ -383,18 +393,19 @@ class Lowering {
     let insn: BpfInsn;
     switch (callee.kind) {
       case "helper":
-        insn = this.#emit(Rows.call("helper"), value.id, uses, { imm: callee.id });
+        insn = this.#emit(Rows.call("helper"), value.id, uses, callee.id);
         break;
       case "local": {
         const { target, relocation } = callee;
         const attachment = { relocation, core: null, target };
-        insn = this.#emit(Rows.call("local"), value.id, uses, { imm: -1, attachment });
+        insn = this.#emit(Rows.call("local"), value.id, uses, -1, attachment);
         break;
       }
       case "kfunc": {
         const { imm, off, relocation } = callee;
         const attachment = relocation === null ? null : { relocation, core: null, target: -1 };
-        insn = this.#emit(Rows.call(callee.form), value.id, uses, { imm, off, attachment });
+        insn = this.#make(Rows.call(callee.form), value.id, uses, off, imm, 0, attachment);
+        this.#insns.push(insn);
         break;
       }
       case "indirect":
@@ -457,7 +468,7 @@ class Lowering {
     const imm = imm32(b, width);
     const left = this.#operand(a);
     if (imm !== null) {
-      return this.#make(Rows.branch(fn, width, "imm"), -1, [left], { imm });
+      return this.#make(Rows.branch(fn, width, "imm"), -1, [left], 0, imm);
     }
     const uses = [left, this.#operand(b)];
     return this.#make(Rows.branch(fn, width, "reg"), -1, uses);
