@@ -8,7 +8,7 @@ import { UnsupportedError } from "../errors.ts";
 import { Instruction, slotsOf } from "../isa/instruction.ts";
 import type { Op } from "../isa/ops.ts";
 import { findOp } from "../isa/ops.ts";
-import type { Program, ProgramFunction } from "./program.ts";
+import type { CodeRelocation, Program, ProgramFunction } from "./program.ts";
 
 const CALL_LOCAL = findOp({ kind: "call", fn: "local" });
 const LDDW_FUNC = findOp({ kind: "lddw", fn: "func" });
@@ -19,6 +19,8 @@ export interface Linked {
   readonly insns: Instruction[];
   /** Its functions, by the slot where each starts. */
   readonly starts: ReadonlyMap<number, ProgramFunction>;
+  /** Relocations that remain, by index in `insns`: of maps, global data and externs. */
+  readonly relocations: ReadonlyMap<number, CodeRelocation>;
   /** Names of relocations that the stream cannot express, each once. */
   readonly unresolved: string[];
 }
@@ -67,6 +69,7 @@ export function linkFunction(program: Program, first: ProgramFunction): Linked {
     size += fn.section.slots[fn.last] - fn.section.slots[fn.first];
   }
   const insns: Instruction[] = [];
+  const relocations = new Map<number, CodeRelocation>();
   const unresolved = new Set<string>();
   let slot = 0;
   for (const { section, first: from, last } of functions) {
@@ -78,11 +81,14 @@ export function linkFunction(program: Program, first: ProgramFunction): Linked {
         insns.push(retarget(insn, insn.op.kind === "call" ? CALL_LOCAL : LDDW_FUNC, distance));
       } else {
         const relocation = section.relocations.get(section.slots[i]);
-        if (relocation !== undefined) unresolved.add(relocation.name);
+        if (relocation !== undefined) {
+          relocations.set(insns.length, relocation);
+          unresolved.add(relocation.name);
+        }
         insns.push(insn);
       }
       slot += slotsOf(insn);
     }
   }
-  return { insns, starts, unresolved: [...unresolved] };
+  return { insns, starts, relocations, unresolved: [...unresolved] };
 }

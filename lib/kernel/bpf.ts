@@ -1,0 +1,373 @@
+/**
+ * The system call bpf(2): maps, BTF, programs, test runs. File descriptors are plain numbers that the caller closes.
+ *
+ * @module
+ */
+
+import { EpassError } from "../errors.ts";
+import { buffer, cText, errnoName, type Native } from "./native.ts";
+
+/** Commands (enum bpf_cmd). */
+// deno-fmt-ignore
+const COMMAND = {
+  mapCreate: 0, mapLookup: 1, mapUpdate: 2, mapNextKey: 4, programLoad: 5, testRun: 10, objectInfo: 15, btfLoad: 18,
+  mapFreeze: 22,
+} as const;
+
+/** Number of the system call by machine. */
+const SYSCALL: { readonly [arch: string]: bigint } = { x86_64: 321n, aarch64: 280n };
+
+/** Times that a load is tried while signals interrupt it, as libbpf does. */
+const LOAD_ATTEMPTS = 5;
+
+const EAGAIN = 11;
+
+/** A map to create. Sizes are in bytes. */
+export interface NewMap {
+  /** Its name. */
+  readonly name: string;
+  /** BPF_MAP_TYPE_*. */
+  readonly type: number;
+  /** Size of a key. */
+  readonly keySize: number;
+  /** Size of a value. */
+  readonly valueSize: number;
+  /** Capacity. */
+  readonly maxEntries: number;
+  /** BPF_F_*. */
+  readonly flags: number;
+  /** File descriptor of a map like those that it will hold; 0 for none. */
+  readonly innerFd: number;
+  /** File descriptor of the BTF of its types; 0 for none. */
+  readonly btfFd: number;
+  /** Id of the key's type. */
+  readonly keyType: number;
+  /** Id of the value's type. */
+  readonly valueType: number;
+}
+
+/** Records about instructions that a program is loaded with. */
+export interface Records {
+  /** The records, encoded. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** Bytes of each. */
+  readonly recordSize: number;
+}
+
+/** A program to load. */
+export interface NewProgram {
+  /** Its name. */
+  readonly name: string;
+  /** BPF_PROG_TYPE_*. */
+  readonly type: number;
+  /** BPF_* attach type. */
+  readonly attachType: number;
+  /** Id of the type in the kernel's BTF that it attaches to; 0 for none. */
+  readonly attachBtfId: number;
+  /** Its instructions, encoded. */
+  readonly insns: Uint8Array<ArrayBuffer>;
+  /** Its license. */
+  readonly license: string;
+  /** File descriptor of its BTF; 0 for none. */
+  readonly btfFd: number;
+  /** func_info. */
+  readonly functions: Records | null;
+  /** line_info. */
+  readonly lines: Records | null;
+}
+
+/** The verifier's log: what to write, and where. */
+export interface LogRequest {
+  /** 1 the path that fails, 2 all paths, 4 statistics only. */
+  readonly level: number;
+  /** Where the kernel writes it. */
+  readonly buffer: Uint8Array<ArrayBuffer>;
+}
+
+/** What the kernel tells about a loaded program. */
+export interface ProgramInfo {
+  /** Bytes of the translated instructions. */
+  readonly xlatedBytes: number;
+  /** Bytes of machine code. */
+  readonly jitedBytes: number;
+}
+
+/** A test run. */
+export interface TestRunRequest {
+  /** Input, such as a packet; null for none. */
+  readonly data: Uint8Array<ArrayBuffer> | null;
+  /** Context; null for none. */
+  readonly context: Uint8Array<ArrayBuffer> | null;
+  /** How often to run. */
+  readonly repeat: number;
+  /** Most bytes of output to take. */
+  readonly outputSize: number;
+}
+
+/** What a test run gave. */
+export interface TestRunResult {
+  /** What the program returned. */
+  readonly returnValue: number;
+  /** The packet after the run. */
+  readonly data: Uint8Array<ArrayBuffer>;
+  /** The context after the run. */
+  readonly context: Uint8Array<ArrayBuffer>;
+  /** Time of one run in nanoseconds, the average. */
+  readonly duration: number;
+}
+
+/** A struct of the kernel's interface: fields by offset in bytes. */
+class Attributes {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly #native: Native;
+  readonly #view: DataView;
+  #targets: Uint8Array[] = [];
+
+  constructor(native: Native, size: number) {
+    this.#native = native;
+    this.bytes = buffer(size);
+    this.#view = new DataView(this.bytes.buffer);
+  }
+
+  u32(at: number, value: number): this {
+    this.#view.setUint32(at, value, true);
+    return this;
+  }
+
+  u64(at: number, value: bigint): this {
+    this.#view.setBigUint64(at, value, true);
+    return this;
+  }
+
+  /** A pointer to memory, which lives at least until {@link release}; null is a null pointer. */
+  pointer(at: number, target: Uint8Array<ArrayBuffer> | null): this {
+    if (target === null || target.length === 0) return this;
+    this.#targets.push(target);
+    return this.u64(at, this.#native.address(target));
+  }
+
+  /** Ends the life of what is pointed to. */
+  release(): void {
+    this.#targets = [];
+  }
+
+  /** An object name: at most 15 characters that the kernel allows. */
+  name(at: number, name: string): this {
+    const allowed = name.replace(/[^A-Za-z0-9_.]/g, "_").slice(0, 15);
+    this.bytes.set(new TextEncoder().encode(allowed), at);
+    return this;
+  }
+
+  get(at: number): number {
+    return this.#view.getUint32(at, true);
+  }
+}
+
+/** The system call. Failures are negative error numbers, as in the kernel. */
+export class Bpf {
+  readonly #native: Native;
+  readonly #number: bigint;
+
+  /**
+   * Finds the system call.
+   *
+   * @param native The C library.
+   * @throws {EpassError} If this machine's number of the call is not known.
+   */
+  constructor(native: Native) {
+    const number = SYSCALL[Deno.build.arch];
+    if (number === undefined) {
+      throw new EpassError(`cannot use the kernel: bpf(2) on ${Deno.build.arch} is not known`);
+    }
+    this.#native = native;
+    this.#number = number;
+  }
+
+  #call(command: number, attributes: Attributes, attempts = 1): number {
+    const { bytes } = attributes;
+    const size = BigInt(bytes.length);
+    let status = -EAGAIN;
+    for (let i = 0; i < attempts && status === -EAGAIN; i++) {
+      const result = this.#native.libc.syscall(this.#number, BigInt(command), bytes, size);
+      status = result < 0n ? -this.#native.errno : Number(result);
+    }
+    attributes.release();
+    return status;
+  }
+
+  #attributes(size: number): Attributes {
+    return new Attributes(this.#native, size);
+  }
+
+  /**
+   * Closes a file descriptor.
+   *
+   * @param fd The file descriptor.
+   */
+  close(fd: number): void {
+    this.#native.libc.close(fd);
+  }
+
+  /**
+   * Creates a map.
+   *
+   * @param map The map.
+   * @returns Its file descriptor.
+   * @throws {EpassError} If the kernel refuses.
+   */
+  createMap(map: NewMap): number {
+    const attributes = this.#attributes(72)
+      .u32(0, map.type).u32(4, map.keySize).u32(8, map.valueSize).u32(12, map.maxEntries)
+      .u32(16, map.flags).u32(20, map.innerFd).name(28, map.name);
+    if (map.btfFd > 0) {
+      attributes.u32(48, map.btfFd).u32(52, map.keyType).u32(56, map.valueType);
+    }
+    const fd = this.#call(COMMAND.mapCreate, attributes);
+    if (fd < 0) {
+      throw new EpassError(`cannot create map ${map.name}: the kernel says ${errnoName(-fd)}`);
+    }
+    return fd;
+  }
+
+  /**
+   * Writes an element of a map.
+   *
+   * @param fd The map.
+   * @param key The key.
+   * @param value The value.
+   * @returns 0, or a negative error number.
+   */
+  updateMap(fd: number, key: Uint8Array<ArrayBuffer>, value: Uint8Array<ArrayBuffer>): number {
+    return this.#call(
+      COMMAND.mapUpdate,
+      this.#attributes(32).u32(0, fd).pointer(8, key).pointer(16, value),
+    );
+  }
+
+  /**
+   * Reads an element of a map.
+   *
+   * @param fd The map.
+   * @param key The key.
+   * @param value Where to put the value, of every processor for maps that have one each.
+   * @returns 0, or a negative error number.
+   */
+  lookupMap(fd: number, key: Uint8Array<ArrayBuffer>, value: Uint8Array<ArrayBuffer>): number {
+    return this.#call(
+      COMMAND.mapLookup,
+      this.#attributes(32).u32(0, fd).pointer(8, key).pointer(16, value),
+    );
+  }
+
+  /**
+   * Goes through the keys of a map.
+   *
+   * @param fd The map.
+   * @param key A key, or null before the first.
+   * @param next Where to put the next key.
+   * @returns 0, or a negative error number: -ENOENT after the last.
+   */
+  nextKey(
+    fd: number,
+    key: Uint8Array<ArrayBuffer> | null,
+    next: Uint8Array<ArrayBuffer>,
+  ): number {
+    return this.#call(
+      COMMAND.mapNextKey,
+      this.#attributes(32).u32(0, fd).pointer(8, key).pointer(16, next),
+    );
+  }
+
+  /**
+   * Makes a map unchangeable from outside, so that the verifier may read it.
+   *
+   * @param fd The map.
+   * @returns 0, or a negative error number.
+   */
+  freezeMap(fd: number): number {
+    return this.#call(COMMAND.mapFreeze, this.#attributes(4).u32(0, fd));
+  }
+
+  /**
+   * Loads type information.
+   *
+   * @param bytes The contents of `.BTF`.
+   * @returns Its file descriptor, or a negative error number.
+   */
+  loadBtf(bytes: Uint8Array<ArrayBuffer>): number {
+    return this.#call(
+      COMMAND.btfLoad,
+      this.#attributes(28).pointer(0, bytes).u32(16, bytes.length),
+    );
+  }
+
+  /**
+   * Loads a program.
+   *
+   * @param program The program.
+   * @param log What the verifier shall tell.
+   * @returns Its file descriptor, or a negative error number.
+   */
+  loadProgram(program: NewProgram, log: LogRequest): number {
+    const { functions, lines } = program;
+    const license = cText(program.license);
+    const attributes = this.#attributes(144)
+      .u32(0, program.type).u32(4, program.insns.length / 8).pointer(8, program.insns)
+      .pointer(16, license).u32(24, log.level).u32(28, log.buffer.length).pointer(32, log.buffer)
+      .name(48, program.name).u32(68, program.attachType).u32(108, program.attachBtfId);
+    if (program.btfFd > 0) attributes.u32(72, program.btfFd);
+    if (functions !== null) {
+      attributes.u32(76, functions.recordSize).pointer(80, functions.bytes)
+        .u32(88, functions.bytes.length / functions.recordSize);
+    }
+    if (lines !== null) {
+      attributes.u32(92, lines.recordSize).pointer(96, lines.bytes)
+        .u32(104, lines.bytes.length / lines.recordSize);
+    }
+    return this.#call(COMMAND.programLoad, attributes, LOAD_ATTEMPTS);
+  }
+
+  /**
+   * Asks for the sizes of a loaded program.
+   *
+   * @param fd The program.
+   * @returns What the kernel tells.
+   * @throws {EpassError} If the kernel refuses.
+   */
+  programInfo(fd: number): ProgramInfo {
+    const info = this.#attributes(232);
+    const status = this.#call(
+      COMMAND.objectInfo,
+      this.#attributes(16).u32(0, fd).u32(4, info.bytes.length).pointer(8, info.bytes),
+    );
+    if (status < 0) {
+      throw new EpassError(`cannot ask for a program: the kernel says ${errnoName(-status)}`);
+    }
+    return { jitedBytes: info.get(16), xlatedBytes: info.get(20) };
+  }
+
+  /**
+   * Runs a program on an input, without attaching it.
+   *
+   * @param fd The program.
+   * @param request The input.
+   * @returns What it gave, or a negative error number.
+   */
+  testRun(fd: number, request: TestRunRequest): TestRunResult | number {
+    const { data, context, repeat } = request;
+    const dataOut = buffer(data === null ? 0 : request.outputSize);
+    const contextOut = buffer(context?.length ?? 0);
+    const attributes = this.#attributes(80)
+      .u32(0, fd).u32(8, data?.length ?? 0).u32(12, dataOut.length).pointer(16, data)
+      .pointer(24, dataOut).u32(32, repeat).u32(40, contextOut.length).u32(44, contextOut.length)
+      .pointer(48, context).pointer(56, contextOut);
+    const status = this.#call(COMMAND.testRun, attributes);
+    if (status < 0) return status;
+    return {
+      returnValue: attributes.get(4),
+      data: dataOut.slice(0, attributes.get(12)),
+      context: contextOut.slice(0, attributes.get(44)),
+      duration: attributes.get(36),
+    };
+  }
+}

@@ -1,0 +1,288 @@
+/**
+ * The running kernel as the judge of programs: it loads them, tells its verdict, runs them on test input, and forgets
+ * them. Nothing is attached and nothing is pinned.
+ *
+ * @module
+ */
+
+import { EpassError } from "../errors.ts";
+import { Btf } from "../object/btf.ts";
+import { sectionType } from "../object/kernel_names.ts";
+import { linkLoadable } from "../object/loadable.ts";
+import type { MapFile } from "../object/map_file.ts";
+import { plannedEntries } from "../object/map_plan.ts";
+import type { Program, ProgramFunction } from "../object/program.ts";
+import { Bpf } from "./bpf.ts";
+import { Libbpf, type LibbpfObject } from "./libbpf.ts";
+import type { LoadedProgram } from "./loaded.ts";
+import { buffer, errnoName, Native } from "./native.ts";
+import { loadLinked, type LoadTarget } from "./own_loader.ts";
+import { ATTACH_TYPES, numberOf, PROGRAM_TYPES } from "./program_types.ts";
+import { type Attempt, judge, type Verdict } from "./verdict.ts";
+
+/** How to load a program. */
+export interface KernelLoadOptions {
+  /** Program type, such as `xdp`; by default what the section says, or the first that the kernel accepts. */
+  readonly type?: string | undefined;
+  /** Attach type, such as `cgroup_inet4_connect`; by default what the section says. */
+  readonly attachType?: string | undefined;
+  /** What a stream attaches to: the name of a tracepoint or function of the kernel. */
+  readonly attach?: string | undefined;
+  /** What a stream does not say of itself. */
+  readonly file?: MapFile | null | undefined;
+  /** Whether to ask for the log of all paths; by default only statistics, and for a refusal the path that fails. */
+  readonly log?: boolean | undefined;
+}
+
+/** What came of loading a program. */
+export interface KernelLoad {
+  /** The kernel's verdict. */
+  readonly verdict: Verdict;
+  /** The program, for the caller to close; null if it was refused. */
+  readonly loaded: LoadedProgram | null;
+}
+
+/** Verbosity of the verifier's log (BPF_LOG_*). */
+const LOG = { path: 1, all: 2, statistics: 4 } as const;
+
+/** Bytes for the log of statistics, and for one of instructions, whose tail the kernel keeps. */
+const LOG_BYTES = { statistics: 1 << 16, path: 1 << 25 } as const;
+
+/** Types to try in turn for a program whose section tells nothing. */
+// deno-fmt-ignore
+const LIKELY_TYPES: readonly string[] = [
+  "sched_cls", "xdp", "socket_filter", "kprobe", "tracepoint", "raw_tracepoint", "perf_event", "cgroup_skb", "sock_ops",
+  "lwt_out",
+];
+
+/** Attach type names whose programs attach to a type of the kernel's BTF, by the prefix of that type's name. */
+const BTF_PREFIXES: { readonly [attachType: string]: readonly ["typedef" | "func", string] } = {
+  trace_raw_tp: ["typedef", "btf_trace_"],
+  trace_fentry: ["func", ""],
+  trace_fexit: ["func", ""],
+  modify_return: ["func", ""],
+  trace_iter: ["func", "bpf_iter_"],
+  lsm_mac: ["func", "bpf_lsm_"],
+};
+
+const VMLINUX = "/sys/kernel/btf/vmlinux";
+
+const logText = (log: Uint8Array): string => {
+  const end = log.indexOf(0);
+  return new TextDecoder().decode(log.subarray(0, end < 0 ? log.length : end));
+};
+
+/** The kernel, open. */
+export class Kernel {
+  readonly #native: Native;
+  readonly #bpf: Bpf;
+  #libbpf: Libbpf | null = null;
+  #types: Btf | null = null;
+
+  /**
+   * Opens the kernel.
+   *
+   * @throws {EpassError} If a library or permission is missing; the message says which, and how to get it.
+   */
+  constructor() {
+    this.#native = new Native();
+    try {
+      this.#bpf = new Bpf(this.#native);
+      this.#probe();
+    } catch (error) {
+      this.#native.close();
+      throw error;
+    }
+  }
+
+  /** Fails if the kernel does not let this user load anything. */
+  #probe(): void {
+    const status = this.#bpf.loadBtf(buffer(24));
+    const user = this.#native.libc.geteuid();
+    if (errnoName(-status) === "ENOSYS") {
+      throw new EpassError("cannot use the kernel: it was built without bpf(2)");
+    }
+    if (errnoName(-status) === "EPERM") {
+      throw new EpassError(
+        `cannot use the kernel: bpf(2) is not permitted to user ${user}; run as root, or with the capabilities CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN`,
+      );
+    }
+  }
+
+  /** The system call, for test runs and maps of loaded programs. */
+  get bpf(): Bpf {
+    return this.#bpf;
+  }
+
+  /** Closes the libraries; loaded programs must be closed before. */
+  close(): void {
+    this.#libbpf?.close();
+    this.#native.close();
+  }
+
+  /**
+   * Loads a program.
+   *
+   * @param program The input.
+   * @param fn The function to load, with all that it calls.
+   * @param options How to load it.
+   * @returns The verdict, and the program if it was accepted.
+   * @throws {EpassError} If it cannot be brought before the kernel at all.
+   */
+  load(program: Program, fn: ProgramFunction, options: KernelLoadOptions = {}): KernelLoad {
+    const opened = this.#open(program);
+    const known = opened === null ? 0 : typeBySection(opened, fn);
+    opened?.close();
+    const attempt = opened === null
+      ? (type: number, level: number) => this.#loadOwn(program, fn, options, type, level)
+      : (type: number, level: number) => this.#loadElf(program, fn, options, type, level);
+    const types = typesToTry(fn, options, known);
+    let first: KernelLoad | null = null;
+    for (const type of types) {
+      let load = attempt(type, options.log === true ? LOG.all | LOG.statistics : LOG.statistics);
+      if (load.loaded !== null) return load;
+      if (first !== null) continue;
+      if (options.log !== true) load = attempt(type, LOG.path | LOG.statistics);
+      if (load.loaded !== null) return load;
+      first = load;
+    }
+    return first!;
+  }
+
+  /** The object as libbpf opens it; null if it is none, or libbpf refuses. */
+  #open(program: Program): LibbpfObject | null {
+    if (program.elf === null || program.order === "big") return null;
+    this.#libbpf ??= new Libbpf(this.#native);
+    try {
+      return this.#libbpf.open(program.bytes, "epass");
+    } catch (error) {
+      if (error instanceof EpassError) return null;
+      throw error;
+    }
+  }
+
+  #log(level: number): { level: number; buffer: Uint8Array<ArrayBuffer> } {
+    const size = level === LOG.statistics ? LOG_BYTES.statistics : LOG_BYTES.path;
+    return { level, buffer: buffer(size) };
+  }
+
+  #loadElf(
+    program: Program,
+    fn: ProgramFunction,
+    options: KernelLoadOptions,
+    type: number,
+    level: number,
+  ): KernelLoad {
+    const object = this.#libbpf!.open(program.bytes, "epass");
+    const log = this.#log(level);
+    const target = object.programs().find(({ name }) => name === fn.name);
+    if (target === undefined) {
+      object.close();
+      throw new EpassError(`cannot load ${fn.name}: libbpf does not take it for a program`, {
+        function: fn.name,
+      });
+    }
+    for (const map of object.maps()) {
+      const entries = plannedEntries(map.type, map.maxEntries);
+      if (entries !== map.maxEntries) object.resize(map, entries);
+    }
+    const { attachType } = options;
+    const attach = attachType === undefined
+      ? null
+      : numberOf(ATTACH_TYPES, attachType, "attach type");
+    object.select(target, type, attach, level, log.buffer);
+    const { status, reasons } = object.load();
+    const about = {
+      program: fn.name,
+      section: fn.section.name,
+      type: PROGRAM_TYPES[type],
+      instructions: object.slots(target),
+      problem: status < 0 ? reasons || `the kernel says ${errnoName(-status)}` : "",
+      log: logText(log.buffer),
+    };
+    if (status < 0) {
+      object.close();
+      return { verdict: judge({ ...about, sizes: null }), loaded: null };
+    }
+    const fd = object.programFd(target);
+    const maps = object.maps().map((map) => ({ ...map, fd: object.mapFd(map) }));
+    const loaded = { fd, maps, close: () => object.close() };
+    return { verdict: judge({ ...about, sizes: this.#bpf.programInfo(fd) }), loaded };
+  }
+
+  #loadOwn(
+    program: Program,
+    fn: ProgramFunction,
+    options: KernelLoadOptions,
+    type: number,
+    level: number,
+  ): KernelLoad {
+    const log = this.#log(level);
+    const loadable = linkLoadable(program, fn, options.file ?? null);
+    const target = this.#target(options, type);
+    const { status, maps } = loadLinked(this.#bpf, program, loadable, target, log);
+    const about: Omit<Attempt, "sizes"> = {
+      program: fn.name,
+      section: fn.section.name,
+      type: PROGRAM_TYPES[type],
+      instructions: loadable.insns.reduce((n, { op }) => n + (op.kind === "lddw" ? 2 : 1), 0),
+      problem: status < 0 ? `the kernel says ${errnoName(-status)}` : "",
+      log: logText(log.buffer),
+    };
+    const close = () => {
+      if (status >= 0) this.#bpf.close(status);
+      for (const { fd } of maps) this.#bpf.close(fd);
+    };
+    if (status < 0) {
+      close();
+      return { verdict: judge({ ...about, sizes: null }), loaded: null };
+    }
+    const sizes = this.#bpf.programInfo(status);
+    return { verdict: judge({ ...about, sizes }), loaded: { fd: status, maps, close } };
+  }
+
+  /** What the own loader loads a program as. */
+  #target(options: KernelLoadOptions, type: number): LoadTarget {
+    const attachType = options.attachType ?? options.file?.attachType ?? "";
+    const attach = options.attach ?? options.file?.attach ?? "";
+    const prefix = BTF_PREFIXES[attachType];
+    return {
+      type,
+      attachType: attachType === "" ? 0 : numberOf(ATTACH_TYPES, attachType, "attach type"),
+      attachBtfId: prefix === undefined || attach === ""
+        ? 0
+        : this.#typeId(prefix[0], prefix[1] + attach),
+    };
+  }
+
+  /** Id of a type of the kernel's BTF. */
+  #typeId(kind: "typedef" | "func", name: string): number {
+    try {
+      this.#types ??= new Btf(Deno.readFileSync(VMLINUX), "little");
+    } catch (error) {
+      if (error instanceof EpassError) throw error;
+      const state = error instanceof Error ? error.message : String(error);
+      throw new EpassError(`cannot read ${VMLINUX}: ${state}`);
+    }
+    const type = this.#types.find(kind, name);
+    if (type === null) {
+      throw new EpassError(`cannot attach to ${name}: this kernel has no ${kind} of that name`);
+    }
+    return type.id;
+  }
+}
+
+/** The type that libbpf derives from a program's section; 0 if none. */
+function typeBySection(object: LibbpfObject, fn: ProgramFunction): number {
+  return object.programs().find(({ name }) => name === fn.name)?.type ?? 0;
+}
+
+/** The types to load a program as, in turn. */
+function typesToTry(fn: ProgramFunction, options: KernelLoadOptions, known: number): number[] {
+  const named = options.type ?? options.file?.type ?? "";
+  if (named !== "") return [numberOf(PROGRAM_TYPES, named, "program type")];
+  if (known !== 0) return [known];
+  const bySection = sectionType(fn.section.name).type;
+  const names = new Set(bySection === "" ? LIKELY_TYPES : [bySection, ...LIKELY_TYPES]);
+  return [...names].map((name) => PROGRAM_TYPES.indexOf(name));
+}

@@ -1,0 +1,169 @@
+/**
+ * Native libraries: which files they are, which permission they need, and memory outside JavaScript as numbers. Nothing
+ * here needs more than `--allow-ffi` for the libraries themselves.
+ *
+ * @module
+ */
+
+import { EpassError } from "../errors.ts";
+
+/** Where distributions put libraries, most common first; the bare name leaves the search to the loader. */
+function candidates(name: string): string[] {
+  const arch = Deno.build.arch;
+  const folders = [
+    `/usr/lib/${arch}-linux-gnu`,
+    `/lib/${arch}-linux-gnu`,
+    "/usr/lib64",
+    "/usr/lib",
+  ];
+  return [name, ...folders.map((folder) => `${folder}/${name}`)];
+}
+
+const isGranted = (path: string): boolean =>
+  Deno.permissions.querySync({ name: "ffi", path }).state === "granted";
+
+/**
+ * Opens a library.
+ *
+ * @param name Its file name, such as `libc.so.6`.
+ * @param symbols What is needed of it.
+ * @param remedy How to get it, for the message.
+ * @returns The library.
+ * @throws {EpassError} If it is missing, or Deno may not open it.
+ */
+export function openLibrary<const S extends Deno.ForeignLibraryInterface>(
+  name: string,
+  symbols: S,
+  remedy: string,
+): Deno.DynamicLibrary<S> {
+  if (Deno.build.os !== "linux") {
+    throw new EpassError(`cannot use the kernel: ${Deno.build.os} is not Linux`);
+  }
+  const granted = candidates(name).filter(isGranted);
+  if (granted.length === 0) {
+    const path = candidates(name)[1];
+    throw new EpassError(
+      `cannot open ${name}: Deno was not given the permission; use --allow-ffi, or --allow-ffi=${path}`,
+    );
+  }
+  let state = "";
+  for (const path of granted) {
+    try {
+      return Deno.dlopen(path, symbols);
+    } catch (error) {
+      state ||= error instanceof Error ? error.message : String(error);
+    }
+  }
+  throw new EpassError(`cannot open ${name}: ${state}; ${remedy}`);
+}
+
+const LIBC = {
+  syscall: { parameters: ["i64", "i64", "buffer", "i64"], result: "i64" },
+  __errno_location: { parameters: [], result: "u64" },
+  memmove: { parameters: ["buffer", "u64", "usize"], result: "u64" },
+  strlen: { parameters: ["u64"], result: "usize" },
+  geteuid: { parameters: [], result: "u32" },
+  memfd_create: { parameters: ["buffer", "u32"], result: "i32" },
+  dup: { parameters: ["i32"], result: "i32" },
+  dup2: { parameters: ["i32", "i32"], result: "i32" },
+  lseek: { parameters: ["i32", "i64", "i32"], result: "i64" },
+  read: { parameters: ["i32", "buffer", "usize"], result: "i64" },
+  close: { parameters: ["i32"], result: "i32" },
+} as const;
+
+/** The C library and what it makes possible. */
+export class Native {
+  /** The functions of the C library. */
+  readonly libc: Deno.DynamicLibrary<typeof LIBC>["symbols"];
+  readonly #library: Deno.DynamicLibrary<typeof LIBC>;
+  readonly #errno: bigint;
+
+  /**
+   * Opens the C library.
+   *
+   * @throws {EpassError} If it is missing, or Deno may not open it.
+   */
+  constructor() {
+    this.#library = openLibrary("libc.so.6", LIBC, "epass needs the GNU C library for this");
+    this.libc = this.#library.symbols;
+    this.#errno = this.libc.__errno_location();
+  }
+
+  /** Closes the library. */
+  close(): void {
+    this.#library.close();
+  }
+
+  /**
+   * The address of a buffer, which must outlive its use.
+   *
+   * @param bytes A buffer from {@link buffer}: small typed arrays may lie where the collector moves them.
+   * @returns Its address.
+   */
+  address(bytes: Uint8Array<ArrayBuffer>): bigint {
+    return this.libc.memmove(bytes, 0n, 0n);
+  }
+
+  /**
+   * Copies memory.
+   *
+   * @param at Address of the first byte.
+   * @param size How many bytes.
+   * @returns A copy.
+   */
+  copy(at: bigint, size: number): Uint8Array<ArrayBuffer> {
+    const bytes = buffer(size);
+    if (size > 0) this.libc.memmove(bytes, at, BigInt(size));
+    return bytes;
+  }
+
+  /**
+   * Reads a C string.
+   *
+   * @param at Its address.
+   * @returns The string; empty for a null pointer.
+   */
+  string(at: bigint): string {
+    return at === 0n ? "" : new TextDecoder().decode(this.copy(at, Number(this.libc.strlen(at))));
+  }
+
+  /** The error number of the last call that failed. */
+  get errno(): number {
+    return new DataView(this.copy(this.#errno, 4).buffer).getInt32(0, true);
+  }
+}
+
+/**
+ * @param size A size in bytes.
+ * @returns Zeroed memory that never moves.
+ */
+export function buffer(size: number): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(new ArrayBuffer(size));
+}
+
+/**
+ * @param text Any text.
+ * @returns It as a C string in memory that never moves.
+ */
+export function cText(text: string): Uint8Array<ArrayBuffer> {
+  const encoded = new TextEncoder().encode(text);
+  const bytes = buffer(encoded.length + 1);
+  bytes.set(encoded);
+  return bytes;
+}
+
+/** Names of the error numbers that bpf(2) returns (errno.h; 524 is the kernel's own). */
+// deno-fmt-ignore
+const ERRNO: { readonly [errno: number]: string } = {
+  1: "EPERM", 2: "ENOENT", 3: "ESRCH", 4: "EINTR", 7: "E2BIG", 9: "EBADF", 11: "EAGAIN", 12: "ENOMEM", 13: "EACCES",
+  14: "EFAULT", 16: "EBUSY", 17: "EEXIST", 19: "ENODEV", 22: "EINVAL", 24: "EMFILE", 28: "ENOSPC", 34: "ERANGE",
+  38: "ENOSYS", 95: "EOPNOTSUPP", 105: "ENOBUFS", 110: "ETIMEDOUT", 524: "ENOTSUPP",
+};
+
+/**
+ * @param errno An error number, positive.
+ * @returns Its name.
+ */
+export function errnoName(errno: number): string {
+  return ERRNO[errno] ?? `errno ${errno}`;
+}

@@ -1,0 +1,162 @@
+/**
+ * A program ready for whoever loads it: one stream of instructions, the maps that it needs, and which instructions stand
+ * for them. A loader creates the maps and puts its handles in: file descriptors for the kernel.
+ *
+ * @module
+ */
+
+import { cString } from "../bytes.ts";
+import { UnsupportedError } from "../errors.ts";
+import { Instruction } from "../isa/instruction.ts";
+import { findOp } from "../isa/ops.ts";
+import type { ElfObject } from "./elf_object.ts";
+import { type Linked, linkFunction } from "./link.ts";
+import type { MapFile } from "./map_file.ts";
+import { type MapPlan, planMap } from "./map_plan.ts";
+import { readMaps } from "./maps.ts";
+import type { CodeRelocation, Program, ProgramFunction } from "./program.ts";
+
+const LDDW_MAP = findOp({ kind: "lddw", fn: "map_fd" });
+const LDDW_VALUE = findOp({ kind: "lddw", fn: "map_value" });
+
+/** An `lddw` that stands for a map. */
+export interface MapReference {
+  /** Index of the instruction. */
+  readonly insn: number;
+  /** Index of the map. */
+  readonly map: number;
+  /** Which byte of the map's first value it stands for; null for the map itself. */
+  readonly offset: number | null;
+}
+
+/** A program with all that a loader must provide. */
+export interface Loadable extends Linked {
+  /** The maps that the program uses, in the order of their first use. */
+  readonly maps: readonly MapPlan[];
+  /** Where it uses them, ascending. */
+  readonly references: readonly MapReference[];
+  /** Its license. */
+  readonly license: string;
+}
+
+/** Numbers maps in the order of their first use. */
+class MapSet {
+  readonly plans: MapPlan[] = [];
+  readonly #indices = new Map<string | number, number>();
+
+  /** The index of the map with a key; the first time, of the plan that is made for it. */
+  add(key: string | number, plan: () => MapPlan): number {
+    let index = this.#indices.get(key);
+    if (index === undefined) {
+      index = this.plans.length;
+      this.#indices.set(key, index);
+      this.plans.push(plan());
+    }
+    return index;
+  }
+}
+
+/** Finds what a relocation of an object refers to. */
+function referenceFinder(
+  object: ElfObject,
+  maps: MapSet,
+): (insn: Instruction, relocation: CodeRelocation) => Omit<MapReference, "insn"> | null {
+  const definitions = new Map<string, ReturnType<typeof readMaps>[number]>();
+  for (const map of readMaps(object)) {
+    const key = map.style === "data" ? `${map.section}` : `${map.section}+${map.offset}`;
+    definitions.set(key, map);
+  }
+  return (insn, relocation) => {
+    const symbol = object.symbols[relocation.symbol];
+    if (symbol === undefined || insn.op.kind !== "lddw") return null;
+    const offset = symbol.value + Number(relocation.addend ?? insn.imm);
+    const data = definitions.get(`${symbol.section}`);
+    if (data !== undefined) {
+      return { map: maps.add(data.name, () => planMap(data, object)), offset };
+    }
+    const map = definitions.get(`${symbol.section}+${offset}`);
+    if (map === undefined) return null;
+    return { map: maps.add(map.name, () => planMap(map, object)), offset: null };
+  };
+}
+
+function objectReferences(object: ElfObject, linked: Linked, maps: MapSet): MapReference[] {
+  const find = referenceFinder(object, maps);
+  return [...linked.relocations].map(([insn, relocation]) => {
+    const found = find(linked.insns[insn], relocation);
+    if (found !== null) return { insn, ...found };
+    throw new UnsupportedError(
+      `cannot link ${relocation.name}: it is neither a map nor a variable of this object`,
+    );
+  });
+}
+
+/** References of a stream: it holds the file descriptors of the process that it was dumped from. */
+function streamReferences(
+  linked: Linked,
+  file: MapFile | null,
+  maps: MapSet,
+): MapReference[] {
+  const references: MapReference[] = [];
+  linked.insns.forEach((insn, index) => {
+    const { op, imm, high } = insn;
+    if (op !== LDDW_MAP && op !== LDDW_VALUE) return;
+    const entry = file?.maps.get(imm);
+    if (entry === undefined) {
+      throw new UnsupportedError(
+        `cannot link map ${imm}: it is not described${
+          file === null ? "; give a file that does with --maps" : ""
+        }`,
+      );
+    }
+    const map = maps.add(entry.key, () => entry.plan);
+    references.push({ insn: index, map, offset: op === LDDW_VALUE ? high : null });
+  });
+  return references;
+}
+
+/**
+ * Links a program for loading.
+ *
+ * @param program The input.
+ * @param fn The function to load.
+ * @param file What the maps of a stream are; unused for objects.
+ * @returns The program.
+ * @throws {UnsupportedError} If it needs what only the kernel's own types can tell, or what nothing describes.
+ */
+export function linkLoadable(
+  program: Program,
+  fn: ProgramFunction,
+  file: MapFile | null = null,
+): Loadable {
+  if (program.order === "big") {
+    throw new UnsupportedError(`cannot link ${fn.name}: it is big-endian`, { function: fn.name });
+  }
+  const linked = linkFunction(program, fn);
+  const maps = new MapSet();
+  const { elf } = program;
+  const references = elf === null
+    ? streamReferences(linked, file, maps)
+    : objectReferences(elf, linked, maps);
+  const section = elf?.sections.find((s) => s.name === "license" && s.size > 0);
+  const license = section === undefined
+    ? (elf === null ? file?.license ?? "GPL" : "")
+    : cString(section.bytes, 0);
+  return { ...linked, maps: maps.plans, references, license };
+}
+
+/**
+ * Puts a loader's handles into the instructions that stand for maps.
+ *
+ * @param loadable The program.
+ * @param handles Handle of each map, signed 32 bits: a file descriptor.
+ * @returns The instructions, final.
+ */
+export function bindMaps(loadable: Loadable, handles: readonly number[]): Instruction[] {
+  const insns = loadable.insns.slice();
+  for (const { insn, map, offset } of loadable.references) {
+    const op = offset === null ? LDDW_MAP : LDDW_VALUE;
+    insns[insn] = new Instruction(op, insns[insn].dst, 0, 0, handles[map], offset ?? 0);
+  }
+  return insns;
+}
