@@ -67,7 +67,7 @@ const MAX_LINE = 10_000;
 /** The syntax of a line, or null if it fits both. */
 function syntaxOf(line: string): Syntax | null {
   const statement = line.replace(COMMENT, "").replace(LABELS, "");
-  if (/%[rw]\d/.test(statement)) return "mnemonic";
+  if (/%[rw]\d|^call\s+local\s+\S/.test(statement)) return "mnemonic";
   if (PSEUDO_C_LINE.test(statement)) return "pseudo-c";
   const word = /^\w+/.exec(statement)?.[0] ?? "";
   const shared = word === "call" || word === "exit" || word === "may_goto";

@@ -18,7 +18,8 @@ interface NamedAddress {
 /** The symbols of a section by address, then by name, one for each address; the section itself where none starts it. */
 function symbolsOf({ elf, functions }: Program, section: CodeSection): NamedAddress[] {
   const symbols: NamedAddress[] = elf === null
-    ? functions.map(({ name, first }) => ({ name, value: section.slots[first] * 8 }))
+    ? functions.filter((fn) => fn.section === section)
+      .map(({ name, first }) => ({ name, value: section.slots[first] * 8 }))
     : elf.symbols.filter((symbol) =>
       symbol.section === section.elfIndex && symbol.name !== "" &&
       symbol.type !== ELF.STT_SECTION && symbol.type !== ELF.STT_FILE

@@ -99,6 +99,8 @@ Deno.test("what people write", () => {
   same("r1 = 1\ncall bpf_map_lookup_elem", "pseudo-c", "r1 = 0x1", "call 0x1");
   same("call ktime_get_ns", "pseudo-c", "call 0x5");
   same("exit: goto exit", "pseudo-c", "goto -0x1");
+  same("L0: call local L0\nexit", "mnemonic", "call local -0x1", "exit");
+  same("local: call local\nexit", "pseudo-c", "call pc-0x1", "exit");
   same(
     "jne %r1, 0x8, exit\nmov %r0, 1\nexit\nexit",
     "mnemonic",

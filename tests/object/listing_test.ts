@@ -3,6 +3,7 @@ import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { equalBytes } from "../../lib/bytes.ts";
+import { convertProgram, readProgram } from "../../lib/compile.ts";
 import { assemble } from "../../lib/isa/assemble.ts";
 import { encode } from "../../lib/isa/codec.ts";
 import { printProgram } from "../../lib/object/listing.ts";
@@ -45,6 +46,16 @@ testWith(
     }
   },
 );
+
+Deno.test("the objdump listing of a program made of .epir names the functions of each section", () => {
+  const text = readFileSync(join(OBJECTS, "externs.o"));
+  const epir = convertProgram(readProgram(new Uint8Array(text)), "epir").bytes;
+  const program = readProgram(epir, { from: "epir" });
+  const listing = printObjdump(program, "externs.epir");
+  for (const { name } of program.functions) {
+    assert.equal(listing.split(`<${name}>:`).length, 2, name);
+  }
+});
 
 Deno.test("a listing names functions, source lines, maps and helpers", () => {
   const text = printProgram(load(join(OBJECTS, "firewall.o")));
