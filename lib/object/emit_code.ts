@@ -6,6 +6,7 @@
 
 import { UnsupportedError } from "../errors.ts";
 import { Instruction, jumpTarget } from "../isa/instruction.ts";
+import { ELF, RELOCATION } from "./elf.ts";
 import type { ElfObject } from "./elf_object.ts";
 import type { Layout, PlacedFunction, SectionLayout } from "./layout.ts";
 import type { CodeRelocation } from "./program.ts";
@@ -112,7 +113,8 @@ function newRelocation(
   if (object === null || target.old.section === placed.old.section) return undefined;
   const section = target.old.section.elfIndex;
   const symbol = object.symbols.find((s) =>
-    s.section === section && s.value === 0 && (s.name === target.old.name || s.type === 3)
+    s.section === section && s.value === 0 &&
+    (s.name === target.old.name || s.type === ELF.STT_SECTION)
   );
   if (symbol === undefined) {
     throw new UnsupportedError(
@@ -120,7 +122,7 @@ function newRelocation(
       { function: placed.old.name },
     );
   }
-  const type = insn.op.kind === "call" ? 10 : 1;
+  const type = insn.op.kind === "call" ? RELOCATION.R64_32 : RELOCATION.R64_64;
   return { type, symbol: symbol.index, name: symbol.name, addend: null };
 }
 
