@@ -110,7 +110,16 @@ class Checker {
     this.#step(block, block.term, state, report);
   }
 
+  /** Whether a step names a spill slot where it needs a register. */
+  #namesSlot({ kind, dst, src }: Step): boolean {
+    if (kind === "insn") return false;
+    return (kind !== "store" && dst >= SLOT) || (kind !== "load" && src >= SLOT);
+  }
+
   #step(block: AllocatedBlock, step: Step, state: State, report: boolean): void {
+    if (report && this.#namesSlot(step)) {
+      this.#errors.push(`block ${block.id}: a ${step.kind} of value ${step.vreg} needs a register`);
+    }
     switch (step.kind) {
       case "insn":
         return this.#insn(block, step.insn!, step, state, report);

@@ -62,7 +62,7 @@ class Sequencer<I extends MachineInsn> {
     const vreg = this.#pending.find((move) => move.src === victim)!.vreg;
     const temp = this.#freeRegister();
     const place = temp >= 0 ? temp : this.#tempSlot();
-    this.#copy(place, victim, vreg);
+    this.#transfer(place, victim, vreg);
     for (const move of this.#pending) if (move.src === victim) move.src = place;
     if (temp >= 0) this.#free &= ~(1 << temp);
   }
@@ -76,34 +76,27 @@ class Sequencer<I extends MachineInsn> {
     return free === 0 ? -1 : 31 - Math.clz32(free & -free);
   }
 
-  #emit(move: Move): void {
-    if (move.dst < SLOT) {
-      this.#free &= ~(1 << move.dst);
-      if (move.src === REMAT) {
-        this.#steps.push(new Step<I>("remat", null, move.dst, -1, move.vreg));
-      } else this.#copy(move.dst, move.src, move.vreg);
-    } else if (move.src >= 0 && move.src < SLOT) {
-      this.#copy(move.dst, move.src, move.vreg);
-    } else {
-      this.#throughRegister(move);
-    }
+  #emit({ dst, src, vreg }: Move): void {
+    if (dst < SLOT) this.#free &= ~(1 << dst);
+    this.#transfer(dst, src, vreg);
   }
 
-  /** Slot to slot, or a recomputed value to a slot: through a free register, or one that is saved meanwhile. */
-  #throughRegister(move: Move): void {
+  /** One move; from a slot or a recomputation to a slot it goes through a free register, or one saved meanwhile. */
+  #transfer(dst: number, src: number, vreg: number): void {
+    if (dst < SLOT || (src >= 0 && src < SLOT)) return this.#copy(dst, src, vreg);
     const free = this.#freeRegister();
     const register = free >= 0 ? free : 0;
     const saved = free >= 0 ? -1 : this.#tempSlot();
-    if (saved >= 0) this.#copy(saved, register, move.vreg);
-    if (move.src === REMAT) {
-      this.#steps.push(new Step<I>("remat", null, register, -1, move.vreg));
-    } else this.#copy(register, move.src, move.vreg);
-    this.#copy(move.dst, register, move.vreg);
-    if (saved >= 0) this.#copy(register, saved, move.vreg);
+    if (saved >= 0) this.#copy(saved, register, vreg);
+    this.#copy(register, src, vreg);
+    this.#copy(dst, register, vreg);
+    if (saved >= 0) this.#copy(register, saved, vreg);
   }
 
+  /** A step that has a register at one end at least. */
   #copy(dst: number, src: number, vreg: number): void {
-    if (dst >= SLOT) this.#steps.push(new Step<I>("store", null, dst - SLOT, src, vreg));
+    if (src === REMAT) this.#steps.push(new Step<I>("remat", null, dst, -1, vreg));
+    else if (dst >= SLOT) this.#steps.push(new Step<I>("store", null, dst - SLOT, src, vreg));
     else if (src >= SLOT) this.#steps.push(new Step<I>("load", null, dst, src - SLOT, vreg));
     else this.#steps.push(new Step<I>("move", null, dst, src, vreg));
   }
