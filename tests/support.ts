@@ -5,7 +5,8 @@
  * @module
  */
 
-import { accessSync, appendFileSync, constants, existsSync, readdirSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { appendFileSync, existsSync, readdirSync } from "node:fs";
 import { delimiter, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -18,21 +19,18 @@ export const SHARED: string = Deno.env.get("EPASS_SHARED") ?? join(ROOT, "..", "
 /** What a test may need and a machine may lack. */
 export type Need = "shared" | "clang" | "llvm" | "bpftool" | "kernel";
 
-/** The file of an executable on the search path, or null. */
-function executable(name: string): string | null {
-  for (const folder of (Deno.env.get("PATH") ?? "").split(delimiter)) {
-    const file = join(folder, name);
-    try {
-      accessSync(file, constants.X_OK);
-      return file;
-    } catch {
-      // Not in this folder.
-    }
-  }
-  return null;
+/** Whether the search path has an executable. */
+function hasExecutable(name: string): boolean {
+  const folders = (Deno.env.get("PATH") ?? "").split(delimiter);
+  return folders.some((folder) => existsSync(join(folder, name)));
 }
 
-const needsTool = (name: string) => (): string => executable(name) === null ? `no ${name}` : "";
+/** Whether the user is root; asked of `id`, as Deno would want another permission. */
+function isRoot(): boolean {
+  return hasExecutable("id") && execFileSync("id", ["-u"], { encoding: "utf8" }).trim() === "0";
+}
+
+const needsTool = (name: string) => (): string => hasExecutable(name) ? "" : `no ${name}`;
 
 /** For each need, why it is not met; empty if it is. */
 const WHY_NOT: { readonly [K in Need]: () => string } = {
@@ -40,7 +38,7 @@ const WHY_NOT: { readonly [K in Need]: () => string } = {
   clang: needsTool("clang-19"),
   llvm: needsTool("llvm-objdump-19"),
   bpftool: needsTool("bpftool"),
-  kernel: () => Deno.build.os !== "linux" ? "not Linux" : Deno.uid() !== 0 ? "not root" : "",
+  kernel: () => Deno.build.os !== "linux" ? "not Linux" : isRoot() ? "" : "not root",
 };
 
 const required = new Set((Deno.env.get("EPASS_REQUIRE") ?? "").split(",").filter((n) => n !== ""));
