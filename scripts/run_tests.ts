@@ -32,6 +32,7 @@ try {
   const { code, output } = await runTests(skipLog);
   const skips = lines(await Deno.readTextFile(skipLog)).map((line) => JSON.parse(line));
   const tally = tallyOfTests(output, code, skips.filter((skip) => skip.running).length);
+  if (!output.includes(" passed")) console.log(`deno test ended early, with status ${code}`);
   console.log(summaryLine(tally));
   Deno.exitCode = tally.failed === 0 ? 0 : 1;
 } finally {
