@@ -1,59 +1,117 @@
 /**
- * Mutates real objects, dumps, assembly and `.epir`: each must give a result or an `EpassError` that says where, within
- * 2 s and 1 GiB.
+ * Mutates real objects, dumps, assembly and `.epir`: each must give a result or an `EpassError` that says what failed
+ * and where; no step may take 2 s or 1 GiB.
  *
- *     deno task fuzz [--seed N] [--first N] [--count N]
+ *     deno task fuzz [--seed N] [--first N] [--count N] [--kind object|dump|raw|asm|epir] [--no-shared] [--errors]
+ *     deno task fuzz --seed N --case N [--kind K] [--no-shared] [--out FILE]
  *
- * A fault is printed with its case; `--seed S --first CASE --count 1` repeats it. Objects come from testdata and, where
- * it is there, from the shared corpus. Ends with `N passed, N failed, N skipped`.
+ * A fault is printed with the second form, which repeats it and writes its input to a file. The inputs are those of
+ * testdata and, where it is and unless told otherwise, of the shared corpus. `--errors` shows what was refused and why.
+ * Ends with `N passed, N failed, N skipped`.
  *
  * @module
  */
 
-import { existsSync, statSync } from "node:fs";
-import { join } from "node:path";
-import { filesUnder, ROOT, SHARED } from "../tests/support.ts";
-import type { FuzzOrder, FuzzReport } from "./fuzz_worker.ts";
+import { writeFileSync } from "node:fs";
+import { relative } from "node:path";
+import { parseArgs } from "node:util";
+import { ROOT } from "../tests/support.ts";
+import { type CaseReport, type Cases, mutant, runCase } from "./fuzz_case.ts";
+import { Inputs, type Kind, KINDS } from "./fuzz_inputs.ts";
 import { summaryLine } from "./tally.ts";
 
-/** Larger files say little more and take longer. */
-const MAX_FILE = 100_000;
 /** How long the worker may be silent before it counts as hung, in milliseconds. */
-const SILENCE = 20_000;
+const SILENCE = 30_000;
 
-/** The number behind a flag. */
-function option(name: string, otherwise: number): number {
-  const at = Deno.args.indexOf(name);
-  return at < 0 ? otherwise : Number(Deno.args[at + 1]);
+/** What came of the cases of one kind. */
+interface KindCount {
+  cases: number;
+  taken: number;
+  refused: number;
 }
 
-/** The files to mutate, sorted. */
-function inputFiles(): string[] {
-  const files = filesUnder(join(ROOT, "testdata", "objects"), ".o");
-  const corpus = join(SHARED, "corpus");
-  if (existsSync(corpus)) {
-    files.push(...filesUnder(corpus, ".o"), ...filesUnder(join(corpus, "dumps"), ".txt"));
+/** The report of a round. */
+class Round {
+  readonly tally = { passed: 0, failed: 0, skipped: 0 };
+  readonly #cases: Cases;
+  readonly #kinds = new Map<Kind, KindCount>();
+  readonly #refusals = new Map<string, { count: number; example: number }>();
+  #slowest: CaseReport | null = null;
+  #longest: CaseReport | null = null;
+  #peak = 0;
+
+  constructor(cases: Cases) {
+    this.#cases = cases;
   }
-  return files.filter((file) => statSync(file).size <= MAX_FILE);
-}
 
-const tally = { passed: 0, failed: 0, skipped: 0 };
-let taken = 0;
+  /** Counts a finished case. */
+  add(report: CaseReport): void {
+    const { kind, taken, faults, refusals, number, slowest, peak } = report;
+    const count = this.#kinds.get(kind) ?? { cases: 0, taken: 0, refused: 0 };
+    this.#kinds.set(kind, count);
+    count.cases++;
+    if (taken) count.taken++;
+    else count.refused++;
+    for (const refusal of refusals) this.#addRefusal(refusal, number);
+    if (slowest.milliseconds > (this.#slowest?.slowest.milliseconds ?? 0)) this.#slowest = report;
+    if (report.elapsed > (this.#longest?.elapsed ?? 0)) this.#longest = report;
+    this.#peak = Math.max(this.#peak, peak);
+    if (faults.length === 0) this.tally.passed++;
+    else this.fail(number, `${kind} of ${relative(ROOT, report.name)}`, faults);
+  }
+
+  /** Counts and shows a case that failed. */
+  fail(number: number, what: string, faults: readonly string[]): void {
+    const { seed, kind, shared } = this.#cases;
+    this.tally.failed++;
+    const only = (kind === null ? "" : ` --kind ${kind}`) + (shared ? "" : " --no-shared");
+    console.log(`failed: --seed ${seed} --case ${number}${only}: ${what}`);
+    for (const fault of faults.slice(0, 4)) console.log(`  ${fault.slice(0, 2000)}`);
+  }
+
+  #addRefusal(refusal: string, number: number): void {
+    const family = refusal.slice(0, 200).replace(/"(?:[^"\\]|\\.)*"?/g, '"…"')
+      .replace(/0x[0-9a-f]+|\d+/g, "N");
+    const known = this.#refusals.get(family);
+    if (known === undefined) this.#refusals.set(family, { count: 1, example: number });
+    else known.count++;
+  }
+
+  /** Shows the figures. */
+  print(errors: boolean): void {
+    for (const [kind, { cases, taken, refused }] of [...this.#kinds].sort()) {
+      console.log(`${kind}: ${cases} mutations, ${taken} taken, ${refused} refused`);
+    }
+    if (errors) {
+      const families = [...this.#refusals].sort(([, a], [, b]) => b.count - a.count);
+      for (const [family, { count, example }] of families) {
+        console.log(`${count} times, such as case ${example}: ${family}`);
+      }
+    }
+    if (this.#slowest !== null && this.#longest !== null) {
+      const { number, slowest: { step, milliseconds } } = this.#slowest;
+      console.log(
+        `the slowest step was "${step}" of case ${number}: ${milliseconds.toFixed(0)} ms`,
+      );
+      const { number: longest, elapsed } = this.#longest;
+      console.log(`the longest case was ${longest}: ${elapsed.toFixed(0)} ms for all its steps`);
+    }
+    console.log(`the process held at most ${(this.#peak / 2 ** 20).toFixed(0)} MiB`);
+  }
+}
 
 /** Runs cases in a worker until they are done or one hangs; returns the number of the next case. */
-function runCases(order: FuzzOrder): Promise<number> {
+function runCases(round: Round, cases: Cases): Promise<number> {
   const worker = new Worker(new URL("./fuzz_worker.ts", import.meta.url), { type: "module" });
   const { promise, resolve } = Promise.withResolvers<number>();
-  let next = order.first;
+  let next = cases.first;
   const finish = (): void => {
     clearTimeout(timer);
     worker.terminate();
     resolve(next);
   };
-  const fail = (what: string): void => {
-    tally.failed++;
-    console.log(`case ${next} (seed ${order.seed}): ${what}`);
-    next++;
+  const fail = (fault: string): void => {
+    round.fail(next++, "unknown", [fault]);
     finish();
   };
   const hang = (): void => fail(`no answer within ${SILENCE / 1000} s`);
@@ -62,29 +120,55 @@ function runCases(order: FuzzOrder): Promise<number> {
     event.preventDefault();
     fail(`the worker died: ${event.message}`);
   };
-  worker.onmessage = ({ data }: MessageEvent<FuzzReport>) => {
+  worker.onmessage = ({ data }: MessageEvent<CaseReport>) => {
     clearTimeout(timer);
-    if (data.taken) taken++;
-    if (data.fault === "") tally.passed++;
-    else {
-      tally.failed++;
-      console.log(`case ${data.number} (seed ${order.seed}), ${data.what}: ${data.fault}`);
-    }
+    round.add(data);
     next = data.number + 1;
-    if (next >= order.end) finish();
+    if (next >= cases.end) finish();
     else timer = setTimeout(hang, SILENCE);
   };
-  worker.postMessage(order);
+  worker.postMessage(cases);
   return promise;
 }
 
-const seed = option("--seed", 1), first = option("--first", 0);
-const end = first + option("--count", 2000);
-const files = inputFiles();
-console.log(`${end - first} mutations of ${files.length} files, seed ${seed}`);
-const start = performance.now();
-for (let next = first; next < end;) next = await runCases({ files, seed, first: next, end });
-const seconds = ((performance.now() - start) / 1000).toFixed(0);
-console.log(`${taken} inputs were taken, the others refused, in ${seconds} s`);
-console.log(summaryLine(tally));
-Deno.exitCode = tally.failed === 0 ? 0 : 1;
+/** Repeats one case here, and writes its input to a file if one is named. */
+function repeatCase(round: Round, cases: Cases, out: string | undefined): void {
+  const inputs = new Inputs(cases.shared);
+  if (out !== undefined) writeFileSync(out, mutant(inputs, cases, cases.first).bytes);
+  round.add(runCase(inputs, cases, cases.first));
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    args: Deno.args.filter((arg) => arg !== "--"),
+    options: {
+      seed: { type: "string", default: "1" },
+      first: { type: "string", default: "0" },
+      count: { type: "string", default: "2000" },
+      case: { type: "string" },
+      kind: { type: "string" },
+      out: { type: "string" },
+      "no-shared": { type: "boolean", default: false },
+      errors: { type: "boolean", default: false },
+    },
+  });
+  const kind = KINDS.find((known) => known === values.kind) ?? null;
+  if (values.kind !== undefined && kind === null) throw new Error(`no kind ${values.kind}`);
+  const first = Number(values.case ?? values.first);
+  const end = first + (values.case === undefined ? Number(values.count) : 1);
+  const shared = !values["no-shared"];
+  const cases: Cases = { seed: Number(values.seed), first, end, kind, shared };
+  const round = new Round(cases);
+  console.log(
+    `${end - first} mutations of ${new Inputs(cases.shared).count} files, seed ${cases.seed}`,
+  );
+  const start = performance.now();
+  if (values.case !== undefined) repeatCase(round, cases, values.out);
+  else for (let next = first; next < end;) next = await runCases(round, { ...cases, first: next });
+  round.print(values.errors);
+  console.log(`in ${((performance.now() - start) / 1000).toFixed(0)} s`);
+  console.log(summaryLine(round.tally));
+  Deno.exitCode = round.tally.failed === 0 ? 0 : 1;
+}
+
+await main();
