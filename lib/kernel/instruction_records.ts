@@ -41,11 +41,11 @@ function functionTypes(program: Program): Map<string, Map<number, number>> {
   return types;
 }
 
-/** The lines of a function, by slot of the program; null if none is at its start. */
-function functionLines(fn: ProgramFunction, start: number): number[][] | null {
-  const { section, first, last } = fn;
+/** The lines of a function that takes slots `start` to `end` of the program; null if none is at its start. */
+function functionLines(fn: ProgramFunction, start: number, end: number): number[][] | null {
+  const { section, first } = fn;
   const from = section.slots[first];
-  const to = section.slots[last];
+  const to = from + end - start;
   const lines = section.lines.filter(({ slot }) => slot >= from && slot < to);
   if (lines[0]?.slot !== from) return null;
   return lines.map((line) => [
@@ -67,11 +67,13 @@ export function programRecords(program: Program, linked: Linked): ProgramRecords
   const types = functionTypes(program);
   const functions: number[][] = [];
   let lines: number[][] | null = [];
-  for (const [start, fn] of linked.starts) {
+  const starts = [...linked.starts];
+  for (let i = 0; i < starts.length; i++) {
+    const [start, fn] = starts[i];
     const type = types.get(fn.section.name)?.get(fn.section.slots[fn.first]);
     if (type === undefined) return { functions: null, lines: null };
     functions.push([start, type]);
-    const own = functionLines(fn, start);
+    const own = functionLines(fn, start, starts[i + 1]?.[0] ?? Infinity);
     lines = lines === null || own === null ? null : lines.concat(own);
   }
   return {

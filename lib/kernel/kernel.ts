@@ -7,13 +7,15 @@
 
 import { EpassError } from "../errors.ts";
 import { Btf } from "../object/btf.ts";
+import { ELF } from "../object/elf.ts";
 import { sectionType } from "../object/kernel_names.ts";
 import { linkLoadable } from "../object/loadable.ts";
 import type { MapFile } from "../object/map_file.ts";
-import { plannedEntries } from "../object/map_plan.ts";
+import { plannedSizes } from "../object/map_plan.ts";
+import { readMaps } from "../object/maps.ts";
 import type { Program, ProgramFunction } from "../object/program.ts";
 import { Bpf } from "./bpf.ts";
-import { Libbpf, type LibbpfObject } from "./libbpf.ts";
+import { Libbpf } from "./libbpf.ts";
 import type { LoadedProgram } from "./loaded.ts";
 import { buffer, errnoName, Native } from "./native.ts";
 import { loadLinked, type LoadTarget } from "./own_loader.ts";
@@ -64,6 +66,9 @@ const BTF_PREFIXES: { readonly [attachType: string]: readonly ["typedef" | "func
   trace_iter: ["func", "bpf_iter_"],
   lsm_mac: ["func", "bpf_lsm_"],
 };
+
+/** What libbpf calls the object, in its messages and in the names of its data maps. */
+const OBJECT_NAME = "epass";
 
 const VMLINUX = "/sys/kernel/btf/vmlinux";
 
@@ -130,13 +135,12 @@ export class Kernel {
    * @throws {EpassError} If it cannot be brought before the kernel at all.
    */
   load(program: Program, fn: ProgramFunction, options: KernelLoadOptions = {}): KernelLoad {
-    const opened = this.#open(program);
-    const known = opened === null ? 0 : typeBySection(opened, fn);
-    opened?.close();
-    const attempt = opened === null
-      ? (type: number, level: number) => this.#loadOwn(program, fn, options, type, level)
-      : (type: number, level: number) => this.#loadElf(program, fn, options, type, level);
-    const types = typesToTry(fn, options, known);
+    const known = this.#typeBySection(program, fn);
+    const attempt = (type: number, level: number): KernelLoad =>
+      known === null
+        ? this.#loadOwn(program, fn, options, type, level)
+        : this.#loadElf(program, fn, options, type, level);
+    const types = typesToTry(fn, options, known ?? 0);
     let first: KernelLoad | null = null;
     for (const type of types) {
       let load = attempt(type, options.log === true ? LOG.all | LOG.statistics : LOG.statistics);
@@ -149,16 +153,23 @@ export class Kernel {
     return first!;
   }
 
-  /** The object as libbpf opens it; null if it is none, or libbpf refuses. */
-  #open(program: Program): LibbpfObject | null {
+  /**
+   * The type that libbpf derives from a program's section, 0 if none; null if libbpf does not take the object, or the
+   * function for a program.
+   */
+  #typeBySection(program: Program, fn: ProgramFunction): number | null {
     if (program.elf === null || program.order === "big") return null;
     this.#libbpf ??= new Libbpf(this.#native);
+    let object;
     try {
-      return this.#libbpf.open(program.bytes, "epass");
+      object = this.#libbpf.open(program.bytes, OBJECT_NAME);
     } catch (error) {
       if (error instanceof EpassError) return null;
       throw error;
     }
+    const found = object.programs().find(({ name }) => name === fn.name);
+    object.close();
+    return found === undefined ? null : found.type;
   }
 
   #log(level: number): { level: number; buffer: Uint8Array<ArrayBuffer> } {
@@ -166,6 +177,7 @@ export class Kernel {
     return { level, buffer: buffer(size) };
   }
 
+  /** Loads through libbpf; where externs of other programs are missing in this kernel, once more without them. */
   #loadElf(
     program: Program,
     fn: ProgramFunction,
@@ -173,24 +185,29 @@ export class Kernel {
     type: number,
     level: number,
   ): KernelLoad {
-    const object = this.#libbpf!.open(program.bytes, "epass");
+    const load = this.#loadObject(program, program.bytes, fn, options, type, level);
+    const { log, reason } = load.verdict;
+    if (load.loaded !== null || log !== "" || !/^extern /.test(reason)) return load;
+    return this.#loadObject(program, weakenExterns(program), fn, options, type, level);
+  }
+
+  #loadObject(
+    program: Program,
+    bytes: Uint8Array,
+    fn: ProgramFunction,
+    options: KernelLoadOptions,
+    type: number,
+    level: number,
+  ): KernelLoad {
+    const object = this.#libbpf!.open(bytes, OBJECT_NAME);
+    const target = object.programs().find(({ name }) => name === fn.name)!;
     const log = this.#log(level);
-    const target = object.programs().find(({ name }) => name === fn.name);
-    if (target === undefined) {
-      object.close();
-      throw new EpassError(`cannot load ${fn.name}: libbpf does not take it for a program`, {
-        function: fn.name,
-      });
-    }
-    for (const map of object.maps()) {
-      const entries = plannedEntries(map.type, map.maxEntries);
-      if (entries !== map.maxEntries) object.resize(map, entries);
-    }
-    const { attachType } = options;
-    const attach = attachType === undefined
+    for (const map of object.maps()) object.resize(map, plannedSizes(map.type, map));
+    const attachType = options.attachType === undefined
       ? null
-      : numberOf(ATTACH_TYPES, attachType, "attach type");
-    object.select(target, type, attach, level, log.buffer);
+      : numberOf(ATTACH_TYPES, options.attachType, "attach type");
+    const held = readMaps(program.elf!).flatMap(({ values }) => values.map(({ name }) => name));
+    object.select(target, { type, attachType, log }, new Set(held));
     const { status, reasons } = object.load();
     const about = {
       program: fn.name,
@@ -272,9 +289,15 @@ export class Kernel {
   }
 }
 
-/** The type that libbpf derives from a program's section; 0 if none. */
-function typeBySection(object: LibbpfObject, fn: ProgramFunction): number {
-  return object.programs().find(({ name }) => name === fn.name)?.type ?? 0;
+/** An object with all its externs weak, so that those missing in this kernel are 0. */
+function weakenExterns({ bytes, elf }: Program): Uint8Array {
+  const weak = bytes.slice();
+  for (const { index, section, name, type } of elf!.symbols) {
+    if (section !== ELF.SHN_UNDEF || name === "") continue;
+    // st_info of the symbol.
+    weak[elf!.symbolSection!.offset + index * ELF.SYM_SIZE + 4] = ELF.STB_WEAK << 4 | type;
+  }
+  return weak;
 }
 
 /** The types to load a program as, in turn. */

@@ -5,6 +5,8 @@
  */
 
 import { EpassError } from "../errors.ts";
+import type { MapSizes } from "../object/map_plan.ts";
+import type { LogRequest } from "./bpf.ts";
 import { buffer, cText, type Native, openLibrary } from "./native.ts";
 
 const LIBBPF = {
@@ -30,6 +32,8 @@ const LIBBPF = {
   bpf_map__key_size: { parameters: ["u64"], result: "u32" },
   bpf_map__value_size: { parameters: ["u64"], result: "u32" },
   bpf_map__max_entries: { parameters: ["u64"], result: "u32" },
+  bpf_map__set_key_size: { parameters: ["u64", "u32"], result: "i32" },
+  bpf_map__set_value_size: { parameters: ["u64", "u32"], result: "i32" },
   bpf_map__set_max_entries: { parameters: ["u64", "u32"], result: "i32" },
   bpf_map__set_pin_path: { parameters: ["u64", "u64"], result: "i32" },
 } as const;
@@ -46,20 +50,24 @@ export interface LibbpfProgram {
   readonly type: number;
 }
 
-/** A map of an object that libbpf opened. Sizes are in bytes. */
-export interface LibbpfMap {
+/** A map of an object that libbpf opened. */
+export interface LibbpfMap extends MapSizes {
   /** Its handle. */
   readonly handle: bigint;
   /** Its name. */
   readonly name: string;
   /** BPF_MAP_TYPE_*. */
   readonly type: number;
-  /** Size of a key. */
-  readonly keySize: number;
-  /** Size of a value. */
-  readonly valueSize: number;
-  /** Capacity; 0 if it is filled in at load. */
-  readonly maxEntries: number;
+}
+
+/** What to load a program as. */
+export interface LibbpfLoad {
+  /** BPF_PROG_TYPE_* to force; that of the section if it is the same. */
+  readonly type: number;
+  /** BPF_* attach type to force; null for that of the section. */
+  readonly attachType: number | null;
+  /** What the verifier shall tell. */
+  readonly log: LogRequest;
 }
 
 type Symbols = Deno.DynamicLibrary<typeof LIBBPF>["symbols"];
@@ -162,42 +170,40 @@ export class LibbpfObject {
   }
 
   /**
-   * Sets how many entries a map gets.
+   * Sets the sizes of a map.
    *
    * @param map The map.
-   * @param maxEntries Its capacity.
+   * @param sizes Its sizes.
    */
-  resize(map: LibbpfMap, maxEntries: number): void {
-    this.#symbols.bpf_map__set_max_entries(map.handle, maxEntries);
+  resize(map: LibbpfMap, sizes: MapSizes): void {
+    const c = this.#symbols;
+    if (sizes.keySize !== map.keySize) c.bpf_map__set_key_size(map.handle, sizes.keySize);
+    if (sizes.valueSize !== map.valueSize) c.bpf_map__set_value_size(map.handle, sizes.valueSize);
+    if (sizes.maxEntries !== map.maxEntries) {
+      c.bpf_map__set_max_entries(map.handle, sizes.maxEntries);
+    }
   }
 
   /**
-   * Makes one program the only one that {@link load} loads.
+   * Chooses the program that {@link load} loads.
    *
    * @param program The program.
-   * @param type BPF_PROG_TYPE_* to force; that of the section if it is the same.
-   * @param attachType BPF_* attach type to force; null for that of the section.
-   * @param level Verbosity of the verifier's log.
-   * @param log Where the kernel writes it.
+   * @param as Its program and attach type, and the log.
+   * @param others Names of programs to load with it, since maps hold them from the start.
    */
-  select(
-    program: LibbpfProgram,
-    type: number,
-    attachType: number | null,
-    level: number,
-    log: Uint8Array<ArrayBuffer>,
-  ): void {
+  select(program: LibbpfProgram, as: LibbpfLoad, others: ReadonlySet<string>): void {
     const c = this.#symbols;
-    for (const { handle } of this.programs()) {
-      c.bpf_program__set_autoload(handle, handle === program.handle ? 1 : 0);
+    for (const { handle, name, type } of this.programs()) {
+      const chosen = handle === program.handle;
+      c.bpf_program__set_autoload(handle, chosen || others.has(name) ? 1 : 0);
+      if (chosen ? type !== as.type : type === 0) c.bpf_program__set_type(handle, as.type);
     }
-    if (type !== program.type) c.bpf_program__set_type(program.handle, type);
-    if (attachType !== null) {
-      c.bpf_program__set_expected_attach_type(program.handle, attachType);
+    if (as.attachType !== null) {
+      c.bpf_program__set_expected_attach_type(program.handle, as.attachType);
     }
-    c.bpf_program__set_log_level(program.handle, level);
-    c.bpf_program__set_log_buf(program.handle, log, BigInt(log.length));
-    this.#buffers.push(log);
+    c.bpf_program__set_log_level(program.handle, as.log.level);
+    c.bpf_program__set_log_buf(program.handle, as.log.buffer, BigInt(as.log.buffer.length));
+    this.#buffers.push(as.log.buffer);
   }
 
   /**

@@ -10,6 +10,7 @@ import { bindMaps, type Loadable } from "../object/loadable.ts";
 import type { MapPlan } from "../object/map_plan.ts";
 import type { Program } from "../object/program.ts";
 import type { Bpf, LogRequest } from "./bpf.ts";
+import { completeTypes } from "./btf_for_kernel.ts";
 import { programRecords } from "./instruction_records.ts";
 import type { LoadedMap } from "./loaded.ts";
 import { buffer, errnoName } from "./native.ts";
@@ -31,12 +32,6 @@ export interface OwnLoad {
   /** Its maps, open even if the program was refused. */
   readonly maps: readonly LoadedMap[];
 }
-
-const copyOf = (bytes: Uint8Array): Uint8Array<ArrayBuffer> => {
-  const copy = buffer(bytes.length);
-  copy.set(bytes);
-  return copy;
-};
 
 /** Puts the first contents into a map, and freezes it if they never change. */
 function fill(bpf: Bpf, plan: MapPlan, fd: number): void {
@@ -86,8 +81,8 @@ export function loadLinked(
   target: LoadTarget,
   log: LogRequest,
 ): OwnLoad {
-  const types = program.elf?.btf?.bytes;
-  const btfFd = types === undefined ? 0 : Math.max(0, bpf.loadBtf(copyOf(types)));
+  const types = program.elf === null ? null : completeTypes(program.elf);
+  const btfFd = types === null ? 0 : Math.max(0, bpf.loadBtf(types));
   const maps: LoadedMap[] = [];
   try {
     for (const plan of loadable.maps) {

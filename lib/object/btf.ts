@@ -136,6 +136,16 @@ export class Btf {
   }
 
   /**
+   * Where a type is encoded.
+   *
+   * @param id Id of a type, not void.
+   * @returns Offset in bytes of its `struct btf_type` in the section.
+   */
+  offsetOf(id: number): number {
+    return this.#starts[id];
+  }
+
+  /**
    * Follows typedefs and qualifiers.
    *
    * @param id Id of a type.

@@ -8,6 +8,7 @@ import { UnsupportedError } from "../errors.ts";
 import { Instruction, slotsOf } from "../isa/instruction.ts";
 import type { Op } from "../isa/ops.ts";
 import { findOp } from "../isa/ops.ts";
+import { ELF } from "./elf.ts";
 import type { CodeRelocation, Program, ProgramFunction } from "./program.ts";
 
 const CALL_LOCAL = findOp({ kind: "call", fn: "local" });
@@ -25,23 +26,48 @@ export interface Linked {
   readonly unresolved: string[];
 }
 
+/** A function, or as much of it as its symbol claims: static linkers leave dead code behind weak functions. */
+interface Extent {
+  readonly fn: ProgramFunction;
+  /** Index after its last instruction in the section. */
+  readonly last: number;
+}
+
+/** Finds how much of a function its symbol claims. */
+function extents({ elf }: Program): (fn: ProgramFunction) => Extent {
+  const sizes = new Map<number, number>();
+  const key = (section: number, value: number): number => section * 2 ** 32 + value;
+  for (const { type, section, value, size } of elf?.symbols ?? []) {
+    if (type === ELF.STT_FUNC && size > 0) sizes.set(key(section, value), size);
+  }
+  return (fn) => {
+    const { section, first, last } = fn;
+    const start = section.slots[first];
+    const end = start + (sizes.get(key(section.elfIndex, start * 8)) ?? Infinity) / 8;
+    let cut = last;
+    while (cut > first + 1 && section.slots[cut] > end) cut--;
+    return { fn, last: cut };
+  };
+}
+
 /** The functions reachable by calls and addresses, the first one first, each once. */
-function reachable(program: Program, first: ProgramFunction): ProgramFunction[] {
-  const found = [first];
+function reachable(program: Program, first: ProgramFunction): Extent[] {
+  const extentOf = extents(program);
+  const found = [extentOf(first)];
   const seen = new Set([first.index]);
   for (let i = 0; i < found.length; i++) {
-    const { section, first: from, last } = found[i];
-    if (found[i].entangled !== "") {
+    const { fn: { name, section, first: from, entangled }, last } = found[i];
+    if (entangled !== "") {
       throw new UnsupportedError(
-        `cannot link ${first.name}: ${found[i].name} is not separate: ${found[i].entangled}`,
-        { function: found[i].name },
+        `cannot link ${first.name}: ${name} is not separate: ${entangled}`,
+        { function: name },
       );
     }
     for (let insn = from; insn < last; insn++) {
       const target = section.targets.get(section.slots[insn]);
       if (target?.kind !== "function" || seen.has(target.index)) continue;
       seen.add(target.index);
-      found.push(program.functions[target.index]);
+      found.push(extentOf(program.functions[target.index]));
     }
   }
   return found;
@@ -63,16 +89,16 @@ export function linkFunction(program: Program, first: ProgramFunction): Linked {
   const startOf = new Map<number, number>();
   const starts = new Map<number, ProgramFunction>();
   let size = 0;
-  for (const fn of functions) {
+  for (const { fn, last } of functions) {
     startOf.set(fn.index, size);
     starts.set(size, fn);
-    size += fn.section.slots[fn.last] - fn.section.slots[fn.first];
+    size += fn.section.slots[last] - fn.section.slots[fn.first];
   }
   const insns: Instruction[] = [];
   const relocations = new Map<number, CodeRelocation>();
   const unresolved = new Set<string>();
   let slot = 0;
-  for (const { section, first: from, last } of functions) {
+  for (const { fn: { section, first: from }, last } of functions) {
     for (let i = from; i < last; i++) {
       const insn = section.insns[i];
       const target = section.targets.get(section.slots[i]);

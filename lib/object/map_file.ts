@@ -20,7 +20,7 @@
 
 import { ParseError } from "../errors.ts";
 import { MAP_FLAG, MAP_TYPES } from "./kernel_names.ts";
-import { type MapPlan, plannedEntries } from "./map_plan.ts";
+import { type MapPlan, plannedSizes } from "./map_plan.ts";
 
 /** A map of a stream. */
 export interface StreamMap {
@@ -114,9 +114,11 @@ function planOf(value: unknown, name: string, where: string, nested = false): Ma
   return {
     name,
     type,
-    keySize: word(map.key, `${where}.key`),
-    valueSize,
-    maxEntries: plannedEntries(type, word(map.entries, `${where}.entries`)),
+    ...plannedSizes(type, {
+      keySize: word(map.key, `${where}.key`),
+      valueSize,
+      maxEntries: word(map.entries, `${where}.entries`),
+    }),
     flags: flagsOf(map.flags, `${where}.flags`),
     keyType: 0,
     valueType: 0,

@@ -8,18 +8,22 @@ import type { ElfObject } from "./elf_object.ts";
 import { MAP_FLAG, MAP_TYPES } from "./kernel_names.ts";
 import type { MapDefinition } from "./maps.ts";
 
-/** A map to create. Sizes are in bytes. */
-export interface MapPlan {
-  /** Its name. */
-  readonly name: string;
-  /** BPF_MAP_TYPE_*. */
-  readonly type: number;
+/** What a loader can change about a map. Sizes are in bytes. */
+export interface MapSizes {
   /** Size of a key. */
   readonly keySize: number;
   /** Size of a value. */
   readonly valueSize: number;
   /** Capacity. */
   readonly maxEntries: number;
+}
+
+/** A map to create. */
+export interface MapPlan extends MapSizes {
+  /** Its name. */
+  readonly name: string;
+  /** BPF_MAP_TYPE_*. */
+  readonly type: number;
   /** BPF_F_*. */
   readonly flags: number;
   /** Id of the key's type in the object's BTF; 0 if unknown. */
@@ -47,16 +51,11 @@ const HASHES: ReadonlySet<string> = new Set(
   ["hash", "percpu_hash", "lru_hash", "lru_percpu_hash", "lpm_trie", "sockhash", "devmap_hash"],
 );
 
-/** Map types whose capacity is always 0. */
-const WITHOUT_CAPACITY: ReadonlySet<string> = new Set(
-  ["sk_storage", "inode_storage", "task_storage", "cgrp_storage", "cgroup_storage"],
-);
-
 const INNER_OF_UNKNOWN: MapPlan = {
   name: "inner",
   type: MAP_TYPES.indexOf("array"),
   keySize: 4,
-  valueSize: 4,
+  valueSize: 65_536,
   maxEntries: 1,
   flags: 0,
   keyType: 0,
@@ -66,18 +65,27 @@ const INNER_OF_UNKNOWN: MapPlan = {
   frozen: false,
 };
 
-/**
- * The capacity that a map is created with.
- *
- * @param type BPF_MAP_TYPE_*.
- * @param maxEntries Capacity by its definition; 0 if it is filled in at load.
- * @returns A capacity that the kernel accepts.
- */
-export function plannedEntries(type: number, maxEntries: number): number {
-  const name = MAP_TYPES[type] ?? "";
-  if (WITHOUT_CAPACITY.has(name) || name === "percpu_cgroup_storage") return 0;
+function plannedEntries(name: string, maxEntries: number): number {
+  if (name.endsWith("_storage")) return 0;
   if (maxEntries === 0) return name.endsWith("ringbuf") ? DEFAULT_RING_BYTES : DEFAULT_ENTRIES;
   return HASHES.has(name) ? Math.min(maxEntries, MAX_HASH_ENTRIES) : maxEntries;
+}
+
+/**
+ * The sizes that a map is created with: where its definition leaves them to the loader, or says what only another loader
+ * than libbpf understands, sizes that the kernel accepts.
+ *
+ * @param type BPF_MAP_TYPE_*.
+ * @param sizes Sizes by its definition.
+ * @returns Sizes that the kernel accepts.
+ */
+export function plannedSizes(type: number, sizes: MapSizes): MapSizes {
+  const name = MAP_TYPES[type] ?? "";
+  const maxEntries = plannedEntries(name, sizes.maxEntries);
+  if (name.endsWith("ringbuf")) return { keySize: 0, valueSize: 0, maxEntries };
+  const holdsFds = /_array$|_of_maps$/.test(name) && name !== "percpu_array";
+  if (!holdsFds) return { ...sizes, maxEntries };
+  return { keySize: sizes.keySize || 4, valueSize: sizes.valueSize || 4, maxEntries };
 }
 
 /**
@@ -88,16 +96,14 @@ export function plannedEntries(type: number, maxEntries: number): number {
  * @returns How to create it.
  */
 export function planMap(definition: MapDefinition, object: ElfObject): MapPlan {
-  const { name, type, keySize, valueSize, flags, keyType, valueType, style } = definition;
+  const { name, type, flags, keyType, valueType, style } = definition;
   const holdsMaps = (MAP_TYPES[type] ?? "").endsWith("_of_maps");
   const section = object.sections[definition.section];
   const isData = style === "data" && section !== undefined;
   return {
     name,
     type,
-    keySize,
-    valueSize,
-    maxEntries: plannedEntries(type, definition.maxEntries),
+    ...plannedSizes(type, definition),
     flags,
     keyType,
     valueType,
