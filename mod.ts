@@ -28,7 +28,7 @@ export * from "./lib/isa/instruction.ts";
 export * from "./lib/isa/ops.ts";
 
 export * from "./lib/object/btf.ts";
-export type { BtfKind } from "./lib/object/btf_encoding.ts";
+export { BTF_KINDS, type BtfKind } from "./lib/object/btf_encoding.ts";
 export * from "./lib/object/btf_ext.ts";
 export * from "./lib/object/describe.ts";
 export * from "./lib/object/elf.ts";
