@@ -133,7 +133,8 @@ class Assembler<I extends MachineInsn> {
       const register = this.#startRegister(block.index, param);
       if (register >= 0) result.push(this.#store(param, register));
     }
-    for (const step of steps) {
+    for (let i = 0; i < steps.length; i++) {
+      const step = steps[i];
       if (step.kind === "load") step.src = this.#number(SLOT + step.src) - SLOT;
       else if (step.kind === "store") step.dst = this.#number(SLOT + step.dst) - SLOT;
       result.push(step);
@@ -201,7 +202,7 @@ export function allocateRegisters<I extends MachineInsn>(
   const order = reversePostOrder(fn);
   const liveness = computeLiveness(fn, order);
   const allocator = new BlockAllocator(fn, registers, liveness);
-  const steps: Step<I>[][] = [];
+  const steps: Step<I>[][] = new Array(fn.blocks.length);
   for (const index of order) steps[index] = allocator.walk(fn.blocks[index]);
   // All edges first: they decide which values need slots.
   const { start, end, spilled, onStack } = allocator;
@@ -216,13 +217,13 @@ export function allocateRegisters<I extends MachineInsn>(
   }
   const slots = colourSlots(fn, liveness, spilled);
   const assembler = new Assembler(fn, registers, allocator, slots, makeJump);
-  const allocated: AllocatedBlock<I>[] = [];
+  const allocated: AllocatedBlock<I>[] = new Array(fn.blocks.length);
   for (const block of fn.blocks) {
     if (steps[block.index] !== undefined) {
       allocated[block.index] = assembler.block(block, steps[block.index]);
     }
   }
-  const inline: AllocatedBlock<I>[][] = [];
+  const inline = new Map<number, AllocatedBlock<I>>();
   const outlying: AllocatedBlock<I>[] = [];
   for (const { edge, moves } of pending) {
     const code = assembler.edge(edge, moves);
@@ -234,7 +235,7 @@ export function allocateRegisters<I extends MachineInsn>(
       const position = edge.from.succs.indexOf(edge as MachineEdge<I>);
       from.succs[position] = split.id;
       // The fall-through edge stays in line, the others go to the end.
-      if (position === edge.from.succs.length - 1) (inline[from.id] ??= []).push(split);
+      if (position === edge.from.succs.length - 1) inline.set(from.id, split);
       else outlying.push(split);
     }
   }
@@ -242,7 +243,8 @@ export function allocateRegisters<I extends MachineInsn>(
   for (const block of fn.blocks) {
     if (allocated[block.index] === undefined) continue;
     blocks.push(allocated[block.index]);
-    if (inline[block.index] !== undefined) blocks.push(...inline[block.index]);
+    const split = inline.get(block.index);
+    if (split !== undefined) blocks.push(split);
   }
   blocks.push(...outlying);
   return { blocks, slotCount: assembler.slotCount };

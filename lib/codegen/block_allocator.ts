@@ -54,7 +54,7 @@ export class BlockAllocator<I extends MachineInsn> {
   /** Registers with content, a mask. */
   #busy = 0;
   readonly #walked: Uint8Array;
-  #steps: Step<I>[] = [];
+  readonly #steps: Step<I>[] = [];
   /** Registers of the operands of the current instruction. */
   readonly #read = new Int32Array(6);
   /** By register: the operand of the current instruction that is fixed to it; stale where none is. */
@@ -90,7 +90,7 @@ export class BlockAllocator<I extends MachineInsn> {
    * @returns Its steps; the terminator is the last.
    */
   walk(block: MachineBlock<I>): Step<I>[] {
-    this.#steps = [];
+    this.#steps.length = 0;
     this.#uses.scan(block, (want) => this.#wantedAtEnd(block, want));
     this.#enter(block);
     let operand = 0;
@@ -101,7 +101,7 @@ export class BlockAllocator<I extends MachineInsn> {
     }
     this.#allocate(block.term, operand, NEVER, -1);
     this.#leave(block);
-    return this.#steps;
+    return this.#steps.slice();
   }
 
   // Block boundaries.
@@ -374,12 +374,16 @@ export class BlockAllocator<I extends MachineInsn> {
   /** Puts the operand that dies first of a commutative instruction, so that its register can be taken over. */
   #orderOperands(uses: number[], base: number): void {
     const { after } = this.#uses;
-    const [a, b] = uses;
-    const dies = (k: number): boolean => after[base + k] === NEVER && this.#fn.homes[uses[k]] < 0;
-    if (a !== b && !dies(0) && dies(1) && this.#where[b] !== 0) {
-      [uses[0], uses[1]] = [b, a];
-      [after[base], after[base + 1]] = [after[base + 1], after[base]];
-    }
+    const a = uses[0];
+    const b = uses[1];
+    const aDies = after[base] === NEVER && this.#fn.homes[a] < 0;
+    const bDies = after[base + 1] === NEVER && this.#fn.homes[b] < 0;
+    if (a === b || aDies || !bDies || this.#where[b] === 0) return;
+    const afterA = after[base];
+    uses[0] = b;
+    uses[1] = a;
+    after[base] = after[base + 1];
+    after[base + 1] = afterA;
   }
 
   /**
@@ -432,7 +436,7 @@ export class BlockAllocator<I extends MachineInsn> {
     const { uses, fixed } = insn;
     const wanted = this.#wanted;
     let fixedMask = 0;
-    const moves: Move[] = [];
+    let moves: Move[] | null = null;
     if (fixed !== null) {
       for (let k = 0; k < uses.length; k++) {
         const register = fixed[k];
@@ -440,14 +444,14 @@ export class BlockAllocator<I extends MachineInsn> {
         fixedMask |= bit(register);
         wanted[register] = uses[k];
         if (this.#content[register] === uses[k] || this.#fn.remat[uses[k]]?.length === 0) continue;
-        moves.push({ dst: register, src: this.#source(uses[k]), vreg: uses[k] });
+        (moves ??= []).push({ dst: register, src: this.#source(uses[k]), vreg: uses[k] });
       }
     }
     const destroyed = insn.clobbers | (insn.defFixed >= 0 ? bit(insn.defFixed) : 0);
     if (((fixedMask | destroyed) & this.#busy) !== 0) {
-      this.#relocate(insn, base, fixedMask, destroyed, moves);
+      moves = this.#relocate(insn, base, fixedMask, destroyed, moves);
     }
-    if (moves.length === 0) return;
+    if (moves === null) return;
     let targets = 0;
     for (const { dst } of moves) targets |= bit(dst);
     appendMoves(moves, this.#free(targets | fixedMask), this.#steps, () => {
@@ -464,9 +468,10 @@ export class BlockAllocator<I extends MachineInsn> {
     base: number,
     fixedMask: number,
     destroyed: number,
-    moves: Move[],
-  ): void {
+    moves: Move[] | null,
+  ): Move[] | null {
     const evictees = this.#evictees(insn, base, fixedMask, destroyed);
+    if (evictees === null) return moves;
     let taken = 0;
     for (const { vreg, register, next, survives } of evictees) {
       const avoid = fixedMask | taken | (survives ? destroyed : 0);
@@ -484,9 +489,10 @@ export class BlockAllocator<I extends MachineInsn> {
       }
       if (dst >= 0) {
         taken |= bit(dst);
-        moves.push({ dst, src: register, vreg });
+        (moves ??= []).push({ dst, src: register, vreg });
       } else this.#needSlot(vreg);
     }
+    return moves;
   }
 
   #operandMask(insn: I): number {
@@ -500,9 +506,9 @@ export class BlockAllocator<I extends MachineInsn> {
     base: number,
     fixedMask: number,
     destroyed: number,
-  ): Evictee[] {
+  ): Evictee[] | null {
     const { uses, fixed } = insn;
-    const evictees: Evictee[] = [];
+    let evictees: Evictee[] | null = null;
     for (let rest = (fixedMask | destroyed) & this.#busy; rest !== 0; rest &= rest - 1) {
       const register = lowest(rest);
       const vreg = this.#content[register];
@@ -519,13 +525,13 @@ export class BlockAllocator<I extends MachineInsn> {
       if ((fixedMask & bit(register)) !== 0 && this.#wanted[register] === vreg) {
         kept |= bit(register);
       }
-      if (evictees.some((other) => other.vreg === vreg)) continue;
+      if (evictees?.some((other) => other.vreg === vreg)) continue;
       if (next < NEVER && (kept & ~destroyed) === 0) {
-        evictees.push({ vreg, register, next, survives: true });
+        (evictees ??= []).push({ vreg, register, next, survives: true });
       } else if (operand && kept === 0) {
-        evictees.push({ vreg, register, next: -1, survives: false });
+        (evictees ??= []).push({ vreg, register, next: -1, survives: false });
       }
     }
-    return evictees.length > 1 ? evictees.sort((a, b) => a.next - b.next) : evictees;
+    return evictees?.sort((a, b) => a.next - b.next) ?? null;
   }
 }

@@ -38,15 +38,19 @@ class Checker {
       if (home >= 0) entry.set(home, [vreg]);
     });
     this.#states.set(0, entry);
-    // To a fixpoint first, silently; the states only shrink.
-    const work = [0];
-    while (work.length > 0) {
-      const id = work.pop()!;
-      const block = this.#byId.get(id)!;
-      const state = new Map(this.#states.get(id)!);
-      this.#block(block, state, false);
-      for (let i = 0; i < block.succs.length; i++) {
-        if (this.#merge(block.succs[i], this.#along(block, i, state))) work.push(block.succs[i]);
+    // To a fixpoint first, silently; the states only shrink. Sweeps in this order are few: one for each nesting of loops.
+    const order = this.#reversePostorder();
+    const pending = new Set([0]);
+    while (pending.size > 0) {
+      for (const block of order) {
+        if (!pending.delete(block.id)) continue;
+        const state = new Map(this.#states.get(block.id)!);
+        this.#block(block, state, false);
+        for (let i = 0; i < block.succs.length; i++) {
+          if (this.#merge(block.succs[i], this.#along(block, i, state))) {
+            pending.add(block.succs[i]);
+          }
+        }
       }
     }
     for (const block of this.#allocated.blocks) {
@@ -54,6 +58,26 @@ class Checker {
       if (state !== undefined) this.#block(block, new Map(state), true);
     }
     return this.#errors;
+  }
+
+  /** The blocks that the entry reaches, each before its successors but for the edges back. */
+  #reversePostorder(): AllocatedBlock[] {
+    const order: AllocatedBlock[] = [];
+    const seen = new Set([0]);
+    const path = [{ block: this.#byId.get(0)!, next: 0 }];
+    while (path.length > 0) {
+      const top = path[path.length - 1];
+      if (top.next === top.block.succs.length) {
+        order.push(top.block);
+        path.pop();
+        continue;
+      }
+      const id = top.block.succs[top.next++];
+      if (seen.has(id)) continue;
+      seen.add(id);
+      path.push({ block: this.#byId.get(id)!, next: 0 });
+    }
+    return order.reverse();
   }
 
   /** Shrinks the state of a block by a way in; whether it changed. */

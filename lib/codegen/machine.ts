@@ -47,29 +47,35 @@ export interface MachineEdge<I extends MachineInsn = MachineInsn> {
   readonly args: readonly number[];
 }
 
+const NO_EDGES: never[] = [];
+
 /** A basic block of machine instructions. */
 export class MachineBlock<I extends MachineInsn = MachineInsn> {
   /** Index in {@link MachineFunction.blocks}. */
   readonly index: number;
   /** Virtual registers defined at its start. */
-  params: number[] = [];
+  readonly params: readonly number[];
   /** Instructions in order, without the terminator. */
-  insns: I[] = [];
+  readonly insns: readonly I[];
   /** The terminator; its uses are read before any edge is taken. */
-  term: I;
+  readonly term: I;
   /** Edges that leave; their order means what the terminator says. */
-  succs: MachineEdge<I>[] = [];
+  succs: readonly MachineEdge<I>[] = NO_EDGES;
   /** Edges that enter. */
-  preds: MachineEdge<I>[] = [];
+  preds: MachineEdge<I>[] = NO_EDGES;
   /** How many loops contain it. */
   depth = 0;
 
   /**
    * @param index Index in the function.
+   * @param params Virtual registers defined at its start.
+   * @param insns Instructions in order, without the terminator.
    * @param term The terminator.
    */
-  constructor(index: number, term: I) {
+  constructor(index: number, params: readonly number[], insns: readonly I[], term: I) {
     this.index = index;
+    this.params = params;
+    this.insns = insns;
     this.term = term;
   }
 }

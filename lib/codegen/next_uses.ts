@@ -100,12 +100,18 @@ export class NextUses {
   finish(block: MachineBlock): void {
     clearLiveOut(block, this.#liveness, this.next, NEVER);
     clearLiveOut(block, this.#liveness, this.#want, -1);
-    for (const insn of block.insns) {
-      if (insn.def >= 0) this.#want[insn.def] = -1;
-      for (const vreg of insn.uses) this.#want[vreg] = -1;
+    const { insns, params } = block;
+    for (let i = 0; i < insns.length; i++) {
+      const { def } = insns[i];
+      if (def >= 0) this.#want[def] = -1;
+      this.#forgetWants(insns[i].uses);
     }
-    for (const vreg of block.term.uses) this.#want[vreg] = -1;
-    for (const vreg of block.params) this.#want[vreg] = -1;
+    this.#forgetWants(block.term.uses);
+    this.#forgetWants(params);
+  }
+
+  #forgetWants(vregs: readonly number[]): void {
+    for (let k = 0; k < vregs.length; k++) this.#want[vregs[k]] = -1;
   }
 
   #setWant(vreg: number, register: number): void {

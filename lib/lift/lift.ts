@@ -138,17 +138,23 @@ class Lifter {
 
   /** Makes the edges that leave a block. */
   #connect(block: number): void {
-    const { taken: { [block]: taken }, next: { [block]: next } } = this.#flow;
     const from = this.#blocks[block], { term } = from;
     if (term === null) return;
-    const registers = this.#registers[block];
-    const targets = [taken, next].filter((target) => target >= 0);
-    term.edges = targets.map((target) => this.#edge(from, this.#blocks[target], registers));
+    const taken = this.#flow.taken[block], next = this.#flow.next[block];
+    const edge = (target: number): Edge =>
+      this.#edge(from, this.#blocks[target], this.#registers[block]);
+    if (taken >= 0) term.edges = next >= 0 ? [edge(taken), edge(next)] : [edge(taken)];
+    else if (next >= 0) term.edges = [edge(next)];
   }
 
   /** Makes an edge, with an argument for each parameter of its target. */
   #edge(from: Block, to: Block, registers: readonly Value[]): Edge {
-    const edge = new Edge(from, to, to.params.map((param) => registers[param.hint]));
+    const { params } = to;
+    const edge = new Edge(
+      from,
+      to,
+      params.length === 0 ? [] : params.map((p) => registers[p.hint]),
+    );
     if (to.preds.length === 0) to.preds = [edge];
     else to.preds.push(edge);
     return edge;

@@ -26,7 +26,9 @@ export class CodeBuffer {
   readonly insns: Instruction[] = [];
   /** Slot in the section of the input that each stems from, -1 for none. */
   readonly origins: number[] = [];
-  /** For each jump the block id it goes to; -1 for other instructions. */
+  /** Indices of the jumps. */
+  readonly jumps: number[] = [];
+  /** Block ids that they go to, parallel. */
   readonly labels: number[] = [];
   /** By block id: index of its first instruction. */
   readonly blockStart: number[] = [];
@@ -54,6 +56,8 @@ export class CodeBuffer {
     }
     this.insns.push(insn);
     this.origins.push(from === null ? -1 : from.pc);
+    if (label < 0) return;
+    this.jumps.push(this.insns.length - 1);
     this.labels.push(label);
   }
 }
@@ -82,7 +86,8 @@ class Emitter {
     for (let i = 0; i < blocks.length; i++) {
       const block = blocks[i];
       this.buffer.blockStart[block.id] = this.buffer.insns.length;
-      for (const step of block.steps) this.#step(step);
+      const { steps } = block;
+      for (let k = 0; k < steps.length; k++) this.#step(steps[k]);
       this.#terminator(block, i + 1 < blocks.length ? blocks[i + 1].id : -1);
     }
   }

@@ -46,13 +46,10 @@ interface Insertion {
   target: number;
 }
 
-/** The jumps of a buffer as pairs of indices. */
-function jumpsOf(buffer: CodeBuffer): { at: number; to: number }[] {
-  const jumps: { at: number; to: number }[] = [];
-  buffer.labels.forEach((label, at) => {
-    if (label >= 0) jumps.push({ at, to: buffer.blockStart[label] });
-  });
-  return jumps;
+/** A jump: its index, and that of its target. */
+interface Jump {
+  readonly at: number;
+  readonly to: number;
 }
 
 /**
@@ -64,19 +61,22 @@ function jumpsOf(buffer: CodeBuffer): { at: number; to: number }[] {
  */
 export function relaxJumps(buffer: CodeBuffer, cpu: Version): LinkedCode {
   const slots = slotTable(buffer.insns);
-  const jumps = jumpsOf(buffer);
-  const far = jumps.some(({ at, to }) => Math.abs(slots[to] - slots[at] - 1) > REACH);
+  const { jumps: at, labels, blockStart } = buffer;
+  const distance = (k: number): number => slots[blockStart[labels[k]]] - slots[at[k]] - 1;
+  let far = false;
+  for (let k = 0; k < at.length && !far; k++) far = Math.abs(distance(k)) > REACH;
   if (!far) {
-    for (const { at, to } of jumps) aim(buffer.insns[at], slots[to] - slots[at] - 1);
+    for (let k = 0; k < at.length; k++) aim(buffer.insns[at[k]], distance(k));
     return buffer;
   }
+  const jumps = at.map((index, k): Jump => ({ at: index, to: blockStart[labels[k]] }));
   return cpu >= 4 ? withLongJumps(buffer, jumps, slots) : withTrampolines(buffer, jumps, slots);
 }
 
 /** Replaces far `goto`s by `gotol`, and sends far conditional jumps over one at the end of the function. */
 function withLongJumps(
   buffer: CodeBuffer,
-  jumps: readonly { at: number; to: number }[],
+  jumps: readonly Jump[],
   slots: Int32Array,
 ): LinkedCode {
   // Every far conditional jump hops to a `gotol` that stands right behind it, skipped by the fall-through:
@@ -102,7 +102,7 @@ function withLongJumps(
 /** Puts islands of `goto`s into the code, each a hop for the far jumps that pass over it. */
 function withTrampolines(
   buffer: CodeBuffer,
-  jumps: readonly { at: number; to: number }[],
+  jumps: readonly Jump[],
   slots: Int32Array,
 ): LinkedCode {
   const insertions: Insertion[] = [];
@@ -164,7 +164,7 @@ function chain(
 /** Rebuilds a buffer with insertions, and sets all jump distances. */
 function insert(
   buffer: CodeBuffer,
-  jumps: readonly { at: number; to: number }[],
+  jumps: readonly Jump[],
   insertions: readonly Insertion[],
   retarget: ReadonlyMap<number, number>,
 ): LinkedCode {

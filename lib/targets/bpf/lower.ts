@@ -23,7 +23,8 @@ import {
   type Width,
 } from "../../isa/ops.ts";
 import { type Attachment, BPF, BpfInsn, CALL_CLOBBERS, FRAME_REGISTER } from "./code.ts";
-import { imm32, Rows } from "./rows.ts";
+import { Immediates } from "./immediates.ts";
+import { Rows } from "./rows.ts";
 
 /** What lowering must know of the target machine. */
 export interface BpfOptions {
@@ -33,7 +34,17 @@ export interface BpfOptions {
   readonly order: ByteOrder;
 }
 
-const NO_ARGUMENTS: readonly number[] = [];
+const NONE: readonly number[] = [];
+
+/** Registers of call arguments, by their number, when none is left out. */
+const ARGUMENT_REGISTERS: readonly (readonly number[])[] = [
+  [],
+  [1],
+  [1, 2],
+  [1, 2, 3],
+  [1, 2, 3, 4],
+  [1, 2, 3, 4, 5],
+];
 
 /** The attachment that carries a CO-RE record, if there is one. */
 function coreAttachment(core: CoreRecord | null): Attachment | null {
@@ -46,10 +57,11 @@ class Lowering {
   readonly #options: BpfOptions;
   readonly #remat: (readonly BpfInsn[] | null)[];
   readonly #homes: number[] = [];
+  readonly #immediates: Immediates;
   #hints: Int8Array<ArrayBuffer>;
   #vregs: number;
   #zero = -1;
-  #insns: BpfInsn[] = [];
+  readonly #insns: BpfInsn[] = [];
   #pc = -1;
 
   constructor(fn: IrFunction, options: BpfOptions) {
@@ -57,6 +69,7 @@ class Lowering {
     this.#options = options;
     this.#vregs = fn.valueCount;
     this.#remat = new Array(fn.valueCount).fill(null);
+    this.#immediates = new Immediates(fn.valueCount);
     this.#hints = new Int8Array(fn.valueCount).fill(-1);
   }
 
@@ -86,34 +99,36 @@ class Lowering {
   #block(block: Block, index: number): MachineBlock<BpfInsn> {
     const { term } = block;
     if (term === null) throw new InvariantError(`block ${block.id} has no terminator`);
-    this.#insns = [];
+    this.#insns.length = 0;
     for (const param of block.params) this.#hints[param.id] = param.hint;
-    for (const value of block.insns) {
+    const { insns } = block;
+    for (let i = 0; i < insns.length; i++) {
+      const value = insns[i];
       this.#pc = value.pc;
       this.#hints[value.id] = value.hint;
       this.#value(value);
     }
     this.#pc = term.pc;
     const insn = this.#terminator(term);
-    const machine = new MachineBlock<BpfInsn>(index, insn);
-    machine.insns = this.#insns;
-    machine.params = block.params.map((param) => param.id);
-    return machine;
+    const params = block.params.length === 0 ? NONE : block.params.map((param) => param.id);
+    return new MachineBlock<BpfInsn>(index, params, this.#insns.slice(), insn);
   }
 
   #edges(block: Block, byId: readonly MachineBlock<BpfInsn>[]): void {
     const from = byId[block.id];
     const { edges } = block.term!;
+    if (edges.length === 0) return;
+    from.succs = edges.map(({ to, args }): MachineEdge<BpfInsn> => ({
+      from,
+      to: byId[to.id],
+      args: args.length === 0 ? NONE : args.map((arg) => this.#argument(arg)),
+    }));
     // A branch that was lowered to the inverse condition goes the other way.
-    const flipped = this.#flipped.has(block.id);
-    for (const edge of flipped ? [edges[1], edges[0]] : edges) {
-      const machine: MachineEdge<BpfInsn> = {
-        from,
-        to: byId[edge.to.id],
-        args: edge.args.length === 0 ? NO_ARGUMENTS : edge.args.map((arg) => this.#argument(arg)),
-      };
-      from.succs.push(machine);
-      machine.to.preds.push(machine);
+    if (this.#flipped.has(block.id)) from.succs = [from.succs[1], from.succs[0]];
+    for (const edge of from.succs) {
+      const { to } = edge;
+      if (to.preds.length === 0) to.preds = [edge];
+      else to.preds.push(edge);
     }
   }
 
@@ -181,6 +196,8 @@ class Lowering {
       return make(Rows.lddw(kind), imm, high, attachment);
     }
     if (leaf.op === "undef") return make(BPF.movImm, 0);
+    const short = this.#immediates.of(leaf, 64);
+    if (short !== null) return make(BPF.movImm, short);
     const low = Number(BigInt.asIntN(32, leaf.imm));
     const attachment = coreAttachment(leaf.core);
     if (leaf.op === "core" && leaf.width === 32) {
@@ -188,7 +205,6 @@ class Lowering {
     }
     const high = Number(BigInt.asIntN(32, leaf.imm >> 32n));
     if (leaf.op === "core") return make(BPF.lddw, low, high, attachment);
-    if (high === (low >> 31)) return make(BPF.movImm, low);
     if (high === 0 && this.#options.cpu >= 3) return make(BPF.mov32Imm, low);
     return make(BPF.lddw, low, high);
   }
@@ -270,7 +286,7 @@ class Lowering {
 
   #zext(value: Value, source: Value): void {
     if (source.op === "const") {
-      const insn = this.#emit(BPF.mov32Imm, value.id, [], imm32(source, 32)!);
+      const insn = this.#emit(BPF.mov32Imm, value.id, [], this.#immediates.of(source, 32)!);
       this.#remat[value.id] = [insn];
     } else if (source.op === "core" && source.width === 32) {
       const imm = Number(BigInt.asIntN(32, source.imm));
@@ -304,10 +320,14 @@ class Lowering {
 
   #alu(value: Value): void {
     const { fn, width } = value;
-    let [a, b] = value.args;
+    let a = value.args[0];
+    let b = value.args[1];
     const row = Rows.aluRow(fn);
-    if (row.commutative && imm32(a, width) !== null && imm32(b, width) === null) [a, b] = [b, a];
-    const imm = Rows.aluImm(fn, width, b);
+    if (
+      row.commutative && this.#immediates.of(a, width) !== null &&
+      this.#immediates.of(b, width) === null
+    ) [a, b] = [b, a];
+    const imm = this.#immediates.ofAlu(fn, width, b);
     const left = this.#operand(a);
     if (imm !== null) {
       const attachment = coreAttachment(b.core);
@@ -346,7 +366,7 @@ class Lowering {
   #store(value: Value): void {
     const { size } = value;
     const [base, stored] = value.args;
-    const imm = imm32(stored, size === 8 ? 64 : 32);
+    const imm = this.#immediates.of(stored, size === 8 ? 64 : 32);
     if (imm !== null) {
       this.#access(Rows.store(size, "imm"), -1, [this.#operand(base)], value, imm);
       return;
@@ -375,21 +395,28 @@ class Lowering {
     insn.clobbers = CALL_CLOBBERS;
   }
 
-  #call(value: Value): void {
-    const callee = value.callee!;
+  /** Operands of a call with their registers; an undefined argument needs none, an address may be in any. */
+  #callOperands(value: Value, addresses: 0 | 1): { uses: number[]; fixed: readonly number[] } {
+    const { args } = value;
+    if (addresses === 0 && !args.includes(this.#fn.undef)) {
+      return {
+        uses: args.map((arg) => this.#operand(arg)),
+        fixed: ARGUMENT_REGISTERS[args.length],
+      };
+    }
     const uses: number[] = [];
     const fixed: number[] = [];
-    const first = callee.kind === "indirect" ? 1 : 0;
-    if (first === 1) {
-      uses.push(this.#operand(value.args[0]));
-      fixed.push(-1);
-    }
-    for (let i = first; i < value.args.length; i++) {
-      // An undefined argument needs no register.
-      if (value.args[i].op === "undef") continue;
-      uses.push(this.#operand(value.args[i]));
-      fixed.push(i - first + 1);
-    }
+    args.forEach((arg, i) => {
+      if (i >= addresses && arg.op === "undef") return;
+      uses.push(this.#operand(arg));
+      fixed.push(i < addresses ? -1 : i - addresses + 1);
+    });
+    return { uses, fixed };
+  }
+
+  #call(value: Value): void {
+    const callee = value.callee!;
+    const { uses, fixed } = this.#callOperands(value, callee.kind === "indirect" ? 1 : 0);
     let insn: BpfInsn;
     switch (callee.kind) {
       case "helper":
@@ -446,7 +473,7 @@ class Lowering {
     let { width } = term;
     let [a, b] = term.args;
     const { cpu } = this.#options;
-    if (imm32(a, width) !== null && imm32(b, width) === null) {
+    if (this.#immediates.of(a, width) !== null && this.#immediates.of(b, width) === null) {
       [a, b] = [b, a];
       fn = COND[fn].swapped;
     }
@@ -465,7 +492,7 @@ class Lowering {
   }
 
   #compare(fn: Cond, width: Width, a: Value, b: Value): BpfInsn {
-    const imm = imm32(b, width);
+    const imm = this.#immediates.of(b, width);
     const left = this.#operand(a);
     if (imm !== null) {
       return this.#make(Rows.branch(fn, width, "imm"), -1, [left], 0, imm);

@@ -1,11 +1,10 @@
 /**
- * Rows of the instruction table by what lowering asks for, looked up once; and which operands fit immediates.
+ * Rows of the instruction table by what lowering asks for, looked up once.
  *
  * @module
  */
 
 import type { ByteOrder } from "../../bytes.ts";
-import type { Value } from "../../ir/function.ts";
 import {
   ALU,
   type AluOp,
@@ -77,20 +76,6 @@ for (const size of SIZES) {
   }
 }
 
-/**
- * The immediate that encodes a constant operand.
- *
- * @param value An operand.
- * @param width 64 if the immediate is sign-extended to 64 bits, 32 if only its low half counts.
- * @returns The signed 32-bit immediate, or null if the value is not a constant or does not fit.
- */
-export function imm32(value: Value, width: Width): number | null {
-  if (value.op !== "const") return null;
-  const low = Number(BigInt.asIntN(32, value.imm));
-  if (width === 32) return low;
-  return BigInt.asUintN(64, BigInt(low)) === value.imm ? low : null;
-}
-
 /** Rows of the instruction table. */
 export const Rows = {
   cast: findOp({ kind: "cast" }) as Op,
@@ -103,14 +88,6 @@ export const Rows = {
   },
   alu(fn: string, width: Width, form: Form): Op {
     return aluRows[place(width, form)][fn];
-  },
-  /** The immediate of an arithmetic operand; a division by the constant 0 is left to a register. */
-  aluImm(fn: string, width: Width, b: Value): number | null {
-    if (b.op === "core" && b.width === 32) return Number(BigInt.asIntN(32, b.imm));
-    const imm = imm32(b, width);
-    if (imm === null) return null;
-    if (imm === 0 && (fn === "div" || fn === "mod" || fn === "sdiv" || fn === "smod")) return null;
-    return fn === "lsh" || fn === "rsh" || fn === "arsh" ? imm & (width - 1) : imm;
   },
   branch(fn: Cond, width: Width, form: Form): Op {
     return branchRows[place(width, form)][fn];
