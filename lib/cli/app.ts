@@ -27,6 +27,7 @@ import { infoCommand } from "./info.ts";
 import { liftCommand } from "./lift.ts";
 import { optCommand } from "./opt.ts";
 import { runCommand } from "./run.ts";
+import { verifyCommand } from "./verify.ts";
 import { VERSION, versionCommand } from "./version.ts";
 
 const routes: RouteMap<CliContext> = buildRouteMap<string, CliContext>({
@@ -37,6 +38,7 @@ const routes: RouteMap<CliContext> = buildRouteMap<string, CliContext>({
     lift: liftCommand,
     opt: optCommand,
     run: runCommand,
+    verify: verifyCommand,
     convert: convertCommand,
     completions: completionsCommand,
     version: versionCommand,

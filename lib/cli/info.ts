@@ -7,6 +7,7 @@
 import { buildCommand, type Command } from "@stricli/core";
 import type { Description, FunctionDescription, MapDescription } from "../object/describe.ts";
 import type { Format } from "../object/program.ts";
+import { columns } from "./columns.ts";
 import {
   type CliContext,
   fromFlag,
@@ -23,14 +24,9 @@ interface Flags {
   readonly json: boolean;
 }
 
-/** Rows as text, each column as wide as its widest cell. */
+/** A table under its title; nothing without rows. */
 function table(title: string, rows: readonly (readonly string[])[]): string[] {
-  if (rows.length === 0) return [];
-  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
-  const lines = rows.map((row) =>
-    row.map((cell, column) => cell.padEnd(widths[column])).join("  ").trimEnd()
-  );
-  return ["", `${title}:`, ...lines.map((line) => `  ${line}`)];
+  return rows.length === 0 ? [] : ["", `${title}:`, ...columns(rows).map((line) => `  ${line}`)];
 }
 
 const functionRow = (fn: FunctionDescription): string[] => [

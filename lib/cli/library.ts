@@ -7,8 +7,11 @@
 
 export { compileProgram, convertProgram, liftProgram, readProgram } from "../compile.ts";
 export { printModule } from "../ir/print.ts";
+export { Kernel } from "../kernel/kernel.ts";
+export { verifyPrograms } from "../kernel/verify.ts";
 export { describe } from "../object/describe.ts";
 export { printProgram } from "../object/listing.ts";
+export { parseMapFile } from "../object/map_file.ts";
 export { printObjdump } from "../object/objdump.ts";
 export { findFunction } from "../object/select.ts";
 export { globalData } from "../vm/global_data.ts";

@@ -11,7 +11,7 @@ import { buffer, cText, errnoName, type Native } from "./native.ts";
 // deno-fmt-ignore
 const COMMAND = {
   mapCreate: 0, mapLookup: 1, mapUpdate: 2, mapNextKey: 4, programLoad: 5, testRun: 10, objectInfo: 15, btfLoad: 18,
-  mapFreeze: 22,
+  btfById: 19, mapFreeze: 22,
 } as const;
 
 /** Number of the system call by machine. */
@@ -21,6 +21,9 @@ const SYSCALL: { readonly [arch: string]: bigint } = { x86_64: 321n, aarch64: 28
 const LOAD_ATTEMPTS = 5;
 
 const EAGAIN = 11;
+
+/** Id of the kernel's own BTF: the first that there is. */
+const KERNEL_TYPES_ID = 1;
 
 /** A map to create. Sizes are in bytes. */
 export interface NewMap {
@@ -302,6 +305,41 @@ export class Bpf {
   }
 
   /**
+   * Reads the kernel's own types. The file in /sys holds the same, which Deno reads with all permissions only.
+   *
+   * @returns Their BTF.
+   * @throws {EpassError} If this kernel has none.
+   */
+  kernelTypes(): Uint8Array<ArrayBuffer> {
+    const fd = this.#call(COMMAND.btfById, this.#attributes(12).u32(0, KERNEL_TYPES_ID));
+    if (fd < 0) {
+      throw new EpassError(`cannot read the kernel's types: the kernel says ${errnoName(-fd)}`);
+    }
+    try {
+      const sized = this.#info(fd, this.#attributes(32));
+      const types = buffer(sized.get(8));
+      this.#info(fd, this.#attributes(32).pointer(0, types).u32(8, types.length));
+      return types;
+    } finally {
+      this.close(fd);
+    }
+  }
+
+  /** Fills in what the kernel tells about an object. */
+  #info(fd: number, info: Attributes): Attributes {
+    const { bytes } = info;
+    const status = this.#call(
+      COMMAND.objectInfo,
+      this.#attributes(16).u32(0, fd).u32(4, bytes.length).pointer(8, bytes),
+    );
+    info.release();
+    if (status < 0) {
+      throw new EpassError(`cannot ask about an object: the kernel says ${errnoName(-status)}`);
+    }
+    return info;
+  }
+
+  /**
    * Loads a program.
    *
    * @param program The program.
@@ -335,14 +373,7 @@ export class Bpf {
    * @throws {EpassError} If the kernel refuses.
    */
   programInfo(fd: number): ProgramInfo {
-    const info = this.#attributes(232);
-    const status = this.#call(
-      COMMAND.objectInfo,
-      this.#attributes(16).u32(0, fd).u32(4, info.bytes.length).pointer(8, info.bytes),
-    );
-    if (status < 0) {
-      throw new EpassError(`cannot ask for a program: the kernel says ${errnoName(-status)}`);
-    }
+    const info = this.#info(fd, this.#attributes(232));
     return { jitedBytes: info.get(16), xlatedBytes: info.get(20) };
   }
 

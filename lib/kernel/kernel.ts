@@ -70,8 +70,6 @@ const BTF_PREFIXES: { readonly [attachType: string]: readonly ["typedef" | "func
 /** What libbpf calls the object, in its messages and in the names of its data maps. */
 const OBJECT_NAME = "epass";
 
-const VMLINUX = "/sys/kernel/btf/vmlinux";
-
 const logText = (log: Uint8Array): string => {
   const end = log.indexOf(0);
   return new TextDecoder().decode(log.subarray(0, end < 0 ? log.length : end));
@@ -274,13 +272,7 @@ export class Kernel {
 
   /** Id of a type of the kernel's BTF. */
   #typeId(kind: "typedef" | "func", name: string): number {
-    try {
-      this.#types ??= new Btf(Deno.readFileSync(VMLINUX), "little");
-    } catch (error) {
-      if (error instanceof EpassError) throw error;
-      const state = error instanceof Error ? error.message : String(error);
-      throw new EpassError(`cannot read ${VMLINUX}: ${state}`);
-    }
+    this.#types ??= new Btf(this.#bpf.kernelTypes(), "little");
     const type = this.#types.find(kind, name);
     if (type === null) {
       throw new EpassError(`cannot attach to ${name}: this kernel has no ${kind} of that name`);

@@ -7,6 +7,9 @@
 
 import { EpassError } from "../errors.ts";
 
+/** All that may be opened, for the message about permissions. */
+const LIBRARIES = ["libc.so.6", "libbpf.so.1"];
+
 /** Where distributions put libraries, most common first; the bare name leaves the search to the loader. */
 function candidates(name: string): string[] {
   const arch = Deno.build.arch;
@@ -41,9 +44,9 @@ export function openLibrary<const S extends Deno.ForeignLibraryInterface>(
   }
   const granted = candidates(name).filter(isGranted);
   if (granted.length === 0) {
-    const path = candidates(name)[1];
+    const paths = LIBRARIES.map((library) => candidates(library)[1]).join(",");
     throw new EpassError(
-      `cannot open ${name}: Deno was not given the permission; use --allow-ffi, or --allow-ffi=${path}`,
+      `cannot open ${name}: Deno was not given the permission; use --allow-ffi, or --allow-ffi=${paths}`,
     );
   }
   let state = "";
