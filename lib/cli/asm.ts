@@ -43,6 +43,7 @@ export const asmCommand: Command<CliContext> = buildCommand({
   docs: {
     brief: "Assemble",
     fullDescription:
-      "Assembles text in either syntax: the pseudo-C of LLVM and the kernel (r1 = *(u64 *)(r10 - 0x8)) or mnemonics (ldxdw %r1, [%r10-8]). The syntax is told by the first line that differs.",
+      `Assembles text in either syntax: the pseudo-C of LLVM and the kernel (r1 = *(u64 *)(r10 - 0x8))
+or mnemonics (ldxdw %r1, [%r10-8]). The syntax is told by the first line that differs.`,
   },
 });

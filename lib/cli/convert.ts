@@ -51,6 +51,8 @@ export const convertCommand: Command<CliContext> = buildCommand({
   docs: {
     brief: "Convert to another format",
     fullDescription:
-      "Writes an input in another format. A stream (dump, raw, hex, asm) holds one function, chosen by --prog where there are several, with all that it calls. What the format cannot hold is told on standard error.",
+      `Writes an input in another format. A stream (dump, raw, hex, asm) holds one function, chosen by
+--prog where there are several, with all that it calls. What the format cannot hold is told on
+standard error.`,
   },
 });

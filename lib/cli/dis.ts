@@ -65,6 +65,7 @@ export const disCommand: Command<CliContext> = buildCommand({
   docs: {
     brief: "Disassemble",
     fullDescription:
-      "Prints an input as assembly text with labels, function names, source lines (from BTF) and what relocations stand for. The text of a bare program assembles back to the same bytes.",
+      `Prints an input as assembly text with labels, function names, source lines (from BTF) and what
+relocations stand for. The text of a bare program assembles back to the same bytes.`,
   },
 });

@@ -39,6 +39,7 @@ export const liftCommand: Command<CliContext> = buildCommand({
   docs: {
     brief: "Lift to SSA (.epir)",
     fullDescription:
-      "Prints the SSA form of an input. A function that cannot be lifted is printed as bytecode with the reason.",
+      `Prints the SSA form of an input. A function that cannot be lifted is printed as bytecode with
+the reason.`,
   },
 });

@@ -181,7 +181,10 @@ export const optCommand: Command<CliContext> = buildCommand({
   docs: {
     brief: "Rewrite",
     fullDescription:
-      'Lifts every function to SSA, lowers it and puts it back; all else in an object stays as it is. A function that cannot be lifted is carried verbatim, with the reason. --json prints {"files":[{"input","output","functions":[{"name","section","insnsBefore","insnsAfter","lifted","reason"?}]}]}.',
+      `Lifts every function to SSA, lowers it and puts it back; all else in an object stays as it is. A
+function that cannot be lifted is carried verbatim, with the reason.
+--json prints {"files":[{"input","output",
+  "functions":[{"name","section","insnsBefore","insnsAfter","lifted","reason"?}]}]}.`,
     customUsage: [
       "IN... (-o OUT | --out-dir DIR) [-O0] [--from F] [--to F] [--cpu V] [--check] [--json]",
     ],

@@ -119,6 +119,8 @@ export const runCommand: Command<CliContext> = buildCommand({
   docs: {
     brief: "Run in the virtual machine",
     fullDescription:
-      'Runs a program and prints r0. A fault (an access out of bounds, the limit, an unknown helper) is told on standard error, with status 1. --json prints {"returnValue","instructionCount","fault"} either way.',
+      `Runs a program and prints r0. A fault (an access out of bounds, the limit, an unknown helper) is
+told on standard error, with status 1.
+--json prints {"returnValue","instructionCount","fault"} either way.`,
   },
 });
