@@ -97,6 +97,7 @@ export const infoCommand: Command<CliContext> = buildCommand({
   docs: {
     brief: "Show what is in an input",
     fullDescription:
-      "Prints programs, subprograms, maps, global data, externs, the ISA version, relocations, and what is unusual about an input.",
+      `Prints programs, subprograms, maps, global data, externs, the ISA version, relocations, and what
+is unusual about an input.`,
   },
 });
