@@ -186,27 +186,34 @@ class Lowering {
 
   /** The instruction that puts a leaf into a register. */
   #materialise(leaf: Value, def: number): BpfInsn {
-    const make = (op: Op, imm: number, high = 0, attachment: Attachment | null = null): BpfInsn =>
-      this.#make(op, def, [], 0, imm, high, attachment);
-    if (leaf.op === "symbol") {
-      const { kind, imm, high, relocation, target } = leaf.ref!;
-      const attachment = relocation === null && target < 0
-        ? null
-        : { relocation, core: null, target };
-      return make(Rows.lddw(kind), imm, high, attachment);
+    switch (leaf.op) {
+      case "undef":
+        return this.#make(BPF.movImm, def, []);
+      case "symbol": {
+        const { kind, imm, high, relocation, target } = leaf.ref!;
+        const plain = relocation === null && target < 0;
+        const attachment = plain ? null : { relocation, core: null, target };
+        return this.#make(Rows.lddw(kind), def, [], 0, imm, high, attachment);
+      }
+      case "core": {
+        const op = leaf.width === 32 ? BPF.movImm : BPF.lddw;
+        const [low, high] = halves(leaf);
+        return this.#make(
+          op,
+          def,
+          [],
+          0,
+          low,
+          leaf.width === 32 ? 0 : high,
+          coreAttachment(leaf.core),
+        );
+      }
     }
-    if (leaf.op === "undef") return make(BPF.movImm, 0);
     const short = this.#immediates.of(leaf, 64);
-    if (short !== null) return make(BPF.movImm, short);
-    const low = Number(BigInt.asIntN(32, leaf.imm));
-    const attachment = coreAttachment(leaf.core);
-    if (leaf.op === "core" && leaf.width === 32) {
-      return make(BPF.movImm, low, 0, attachment);
-    }
-    const high = Number(BigInt.asIntN(32, leaf.imm >> 32n));
-    if (leaf.op === "core") return make(BPF.lddw, low, high, attachment);
-    if (high === 0 && this.#options.cpu >= 3) return make(BPF.mov32Imm, low);
-    return make(BPF.lddw, low, high);
+    if (short !== null) return this.#make(BPF.movImm, def, [], 0, short);
+    const [low, high] = halves(leaf);
+    if (high === 0 && this.#options.cpu >= 3) return this.#make(BPF.mov32Imm, def, [], 0, low);
+    return this.#make(BPF.lddw, def, [], 0, low, high);
   }
 
   /** The virtual register of an operand that is read. */
@@ -509,6 +516,11 @@ class Lowering {
     this.#emit(BPF.mov32Reg, def, [source]);
     return def;
   }
+}
+
+/** The low and high 32 bits of a constant, signed. */
+function halves({ imm }: Value): [number, number] {
+  return [Number(BigInt.asIntN(32, imm)), Number(BigInt.asIntN(32, imm >> 32n))];
 }
 
 function isFrameCopy(value: Value): boolean {

@@ -34,10 +34,17 @@ export interface BpfTargetOptions {
 
 const makeJump = (): BpfInsn => new BpfInsn(BPF.goto, -1, []);
 
+/** Whether an edge goes back in the layout, without which there is no loop. */
+function goesBack(fn: IrFunction): boolean {
+  const place = new Int32Array(fn.blockCount);
+  fn.blocks.forEach((block, i) => place[block.id] = i);
+  return fn.blocks.some(({ id, succs }) => succs.some((edge) => place[edge.to.id] <= place[id]));
+}
+
 /** Loop depth by block id. */
 function loopDepths(fn: IrFunction): Int32Array {
   const depths = new Int32Array(fn.blockCount);
-  if (fn.blocks.length === 1) return depths;
+  if (!goesBack(fn)) return depths;
   const loops = new Loops(fn, new Dominators(fn));
   for (const block of fn.blocks) depths[block.id] = loops.depth(block);
   return depths;
