@@ -1,6 +1,6 @@
 /**
- * Makes `dist/epass.js`: the command line as one file without dependencies, and checks that it starts with no
- * permission at all.
+ * Makes `dist/epass.js`: the command line as one file without dependencies. Checks that it starts with no permission at
+ * all, and that it does with the permission to read an object what the modules do.
  *
  * @module
  */
@@ -35,4 +35,12 @@ await deno(
 const code = await Deno.readTextFile(`${root}/${output}`);
 await Deno.writeTextFile(`${root}/${output}`, shebang + code, { mode: 0o755 });
 const version = await deno("run", "--no-prompt", "--no-config", output, "--version");
+
+const object = "testdata/objects/firewall.o";
+const lift = ["--no-prompt", `--allow-read=${object}`];
+const [ours, modules] = [
+  await deno("run", "--no-config", ...lift, output, "lift", object),
+  await deno("run", ...lift, "cli.ts", "lift", object),
+];
+if (ours !== modules) throw new Error(`${output} does not lift ${object} as cli.ts does`);
 console.log(`${output}: ${version.trim()}, ${code.length} bytes`);
