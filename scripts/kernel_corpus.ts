@@ -11,62 +11,18 @@
 
 import { compileProgram } from "../lib/compile.ts";
 import { EpassError } from "../lib/errors.ts";
-import { Kernel, type KernelLoadOptions } from "../lib/kernel/kernel.ts";
+import { Kernel } from "../lib/kernel/kernel.ts";
 import type { Verdict } from "../lib/kernel/verdict.ts";
 import { loadProgram } from "../lib/object/load.ts";
-import { type MapFile, parseMapFile } from "../lib/object/map_file.ts";
-import type { Program, ProgramFunction } from "../lib/object/program.ts";
+import { CORPUS, dumpRows, functionOf, objectRows, type Row } from "./kernel_rows.ts";
 
 /** What must be reached, for the objects and for the dumps. */
 const TARGETS = { objects: 335, dumps: 160, sumRatio: 1.02, worstRatio: 1.5 } as const;
-
-/** A program that the baseline table calls accepted. */
-interface Row {
-  readonly input: string;
-  readonly program: string;
-  readonly options: KernelLoadOptions;
-}
 
 /** A program before the kernel. */
 interface Outcome extends Row {
   readonly original: Verdict | string;
   readonly rewritten: Verdict | string | null;
-}
-
-const shared = `${Deno.env.get("EPASS_SHARED") ?? "../shared"}/corpus`;
-
-/** The rows of a table, by column name. */
-function table(path: string): Record<string, string>[] {
-  const [head, ...lines] = Deno.readTextFileSync(path).trimEnd().split("\n");
-  const names = head.split("\t");
-  return lines.map((line) =>
-    Object.fromEntries(line.split("\t").map((cell, i) => [names[i], cell]))
-  );
-}
-
-function objectRows(): Row[] {
-  return table(`${shared}/objects.baseline.tsv`).filter((row) => row.result === "accept")
-    .map(({ obj, prog, type, guessed }) => ({
-      input: `objects/${obj}`,
-      program: prog,
-      options: guessed === "1" ? { type } : {},
-    }));
-}
-
-function dumpRows(): Row[] {
-  const file: MapFile = parseMapFile(Deno.readTextFileSync(`${shared}/dumps/falco.maps.json`));
-  return table(`${shared}/dumps/falco.baseline.tsv`).filter((row) => row.result === "accept")
-    .map(({ prog, attach_tracepoint }) => ({
-      input: `dumps/falco/${prog}.txt`,
-      program: "",
-      options: { file, attach: attach_tracepoint },
-    }));
-}
-
-function functionOf(program: Program, name: string): ProgramFunction {
-  const fn = name === "" ? program.functions[0] : program.functions.find((f) => f.name === name);
-  if (fn === undefined) throw new EpassError(`cannot find ${name}`);
-  return fn;
 }
 
 /** The kernel's verdict, or why it could not be asked. */
@@ -91,7 +47,7 @@ const reasonOf = (verdict: Verdict | string): string =>
 function judgeRows(kernel: Kernel, rows: readonly Row[]): Outcome[] {
   const rewrites = new Map<string, Uint8Array>();
   return rows.map((row) => {
-    const bytes = Deno.readFileSync(`${shared}/${row.input}`);
+    const bytes = Deno.readFileSync(`${CORPUS}/${row.input}`);
     const original = verdictOf(kernel, bytes, row);
     if (!accepted(original)) return { ...row, original, rewritten: null };
     let rewrite = rewrites.get(row.input);

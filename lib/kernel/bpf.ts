@@ -10,8 +10,9 @@ import { buffer, cText, errnoName, type Native } from "./native.ts";
 /** Commands (enum bpf_cmd). */
 // deno-fmt-ignore
 const COMMAND = {
-  mapCreate: 0, mapLookup: 1, mapUpdate: 2, mapNextKey: 4, programLoad: 5, testRun: 10, objectInfo: 15, btfLoad: 18,
+  mapCreate: 0, mapUpdate: 2, programLoad: 5, testRun: 10, objectInfo: 15, btfLoad: 18,
   btfById: 19, mapFreeze: 22,
+  mapLookupBatch: 24,
 } as const;
 
 /** Number of the system call by machine. */
@@ -20,7 +21,7 @@ const SYSCALL: { readonly [arch: string]: bigint } = { x86_64: 321n, aarch64: 28
 /** Times that a load is tried while signals interrupt it, as libbpf does. */
 const LOAD_ATTEMPTS = 5;
 
-const EAGAIN = 11;
+const ENOENT = 2, EAGAIN = 11;
 
 /** Id of the kernel's own BTF: the first that there is. */
 const KERNEL_TYPES_ID = 1;
@@ -248,37 +249,25 @@ export class Bpf {
   }
 
   /**
-   * Reads an element of a map.
+   * Reads all elements of a map at once.
    *
    * @param fd The map.
-   * @param key The key.
-   * @param value Where to put the value, of every processor for maps that have one each.
-   * @returns 0, or a negative error number.
+   * @param keys Where to put the keys.
+   * @param values Where to put the values, those of every processor for maps that have one each.
+   * @param maxEntries For how many elements there is room.
+   * @returns How many elements there are, or a negative error number.
    */
-  lookupMap(fd: number, key: Uint8Array<ArrayBuffer>, value: Uint8Array<ArrayBuffer>): number {
-    return this.#call(
-      COMMAND.mapLookup,
-      this.#attributes(32).u32(0, fd).pointer(8, key).pointer(16, value),
-    );
-  }
-
-  /**
-   * Goes through the keys of a map.
-   *
-   * @param fd The map.
-   * @param key A key, or null before the first.
-   * @param next Where to put the next key.
-   * @returns 0, or a negative error number: -ENOENT after the last.
-   */
-  nextKey(
+  lookupAll(
     fd: number,
-    key: Uint8Array<ArrayBuffer> | null,
-    next: Uint8Array<ArrayBuffer>,
+    keys: Uint8Array<ArrayBuffer>,
+    values: Uint8Array<ArrayBuffer>,
+    maxEntries: number,
   ): number {
-    return this.#call(
-      COMMAND.mapNextKey,
-      this.#attributes(32).u32(0, fd).pointer(8, key).pointer(16, next),
-    );
+    const position = buffer(Math.max(8, keys.length / maxEntries));
+    const attributes = this.#attributes(56).pointer(8, position).pointer(16, keys)
+      .pointer(24, values).u32(32, maxEntries).u32(36, fd);
+    const status = this.#call(COMMAND.mapLookupBatch, attributes);
+    return status === 0 || status === -ENOENT ? attributes.get(32) : status;
   }
 
   /**
@@ -387,10 +376,11 @@ export class Bpf {
   testRun(fd: number, request: TestRunRequest): TestRunResult | number {
     const { data, context, repeat } = request;
     const dataOut = buffer(data === null ? 0 : request.outputSize);
-    const contextOut = buffer(context?.length ?? 0);
+    // Only programs on packets have a context of their own to give back.
+    const contextOut = buffer(data === null ? 0 : context?.length ?? 0);
     const attributes = this.#attributes(80)
       .u32(0, fd).u32(8, data?.length ?? 0).u32(12, dataOut.length).pointer(16, data)
-      .pointer(24, dataOut).u32(32, repeat).u32(40, contextOut.length).u32(44, contextOut.length)
+      .pointer(24, dataOut).u32(32, repeat).u32(40, context?.length ?? 0).u32(44, contextOut.length)
       .pointer(48, context).pointer(56, contextOut);
     const status = this.#call(COMMAND.testRun, attributes);
     if (status < 0) return status;

@@ -117,6 +117,11 @@ export class Kernel {
     return this.#bpf;
   }
 
+  /** The C library, for what is asked of the processors. */
+  get native(): Native {
+    return this.#native;
+  }
+
   /** Closes the libraries; loaded programs must be closed before. */
   close(): void {
     this.#libbpf?.close();

@@ -60,6 +60,11 @@ export function openLibrary<const S extends Deno.ForeignLibraryInterface>(
   throw new EpassError(`cannot open ${name}: ${state}; ${remedy}`);
 }
 
+const POSSIBLE_PROCESSORS = "/sys/devices/system/cpu/possible";
+
+/** Bytes of a set of processors: 8,192 of them. */
+const AFFINITY_BYTES = 1024;
+
 const LIBC = {
   syscall: { parameters: ["i64", "i64", "buffer", "i64"], result: "i64" },
   __errno_location: { parameters: [], result: "u64" },
@@ -69,6 +74,9 @@ const LIBC = {
   memfd_create: { parameters: ["buffer", "u32"], result: "i32" },
   dup: { parameters: ["i32"], result: "i32" },
   dup2: { parameters: ["i32", "i32"], result: "i32" },
+  open: { parameters: ["buffer", "i32"], result: "i32" },
+  sched_getaffinity: { parameters: ["i32", "usize", "buffer"], result: "i32" },
+  sched_setaffinity: { parameters: ["i32", "usize", "buffer"], result: "i32" },
   lseek: { parameters: ["i32", "i64", "i32"], result: "i64" },
   read: { parameters: ["i32", "buffer", "usize"], result: "i64" },
   close: { parameters: ["i32"], result: "i32" },
@@ -128,6 +136,44 @@ export class Native {
    */
   string(at: bigint): string {
     return at === 0n ? "" : new TextDecoder().decode(this.copy(at, Number(this.libc.strlen(at))));
+  }
+
+  /**
+   * How many processors the kernel may have: maps with a value for each pass so many.
+   *
+   * @returns The number.
+   * @throws {EpassError} If the kernel does not tell.
+   */
+  possibleProcessors(): number {
+    // Deno reads files in /sys with all permissions only.
+    const fd = this.libc.open(cText(POSSIBLE_PROCESSORS), 0);
+    const text = buffer(256);
+    const size = fd < 0 ? 0n : this.libc.read(fd, text, 256n);
+    if (fd >= 0) this.libc.close(fd);
+    const last = /(\d+)\s*$/.exec(new TextDecoder().decode(text.subarray(0, Number(size))));
+    if (last === null) throw new EpassError(`cannot read ${POSSIBLE_PROCESSORS}`);
+    return Number(last[1]) + 1;
+  }
+
+  /**
+   * Keeps this thread on one processor during a step, so that maps with a value for each processor compare.
+   *
+   * @param step The step.
+   * @returns What it returns.
+   */
+  onOneProcessor<T>(step: () => T): T {
+    const size = BigInt(AFFINITY_BYTES);
+    const before = buffer(AFFINITY_BYTES);
+    this.libc.sched_getaffinity(0, size, before);
+    const one = buffer(AFFINITY_BYTES);
+    const allowed = before.findIndex((byte) => byte !== 0);
+    if (allowed >= 0) one[allowed] = before[allowed] & -before[allowed];
+    this.libc.sched_setaffinity(0, size, one);
+    try {
+      return step();
+    } finally {
+      this.libc.sched_setaffinity(0, size, before);
+    }
   }
 
   /** The error number of the last call that failed. */
