@@ -228,7 +228,8 @@ export function allocateRegisters<I extends MachineInsn>(
   for (const { edge, moves } of pending) {
     const code = assembler.edge(edge, moves);
     const from = allocated[edge.from.index];
-    if (edge.from.succs.length === 1) from.steps.push(...code);
+    // What a terminator reads must not be overwritten before it.
+    if (edge.from.succs.length === 1 && edge.from.term.uses.length === 0) from.steps.push(...code);
     else if (edge.to.preds.length === 1) allocated[edge.to.index].steps.unshift(...code);
     else {
       const split = assembler.split(edge, code);

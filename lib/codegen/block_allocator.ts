@@ -208,7 +208,8 @@ export class BlockAllocator<I extends MachineInsn> {
       if (vreg < 0) continue;
       if (next[vreg] < NEVER) this.end[base + r] = vreg;
       this.#content[r] = -1;
-      this.#where[vreg] = 0;
+      const home = this.#fn.homes[vreg];
+      this.#where[vreg] = home >= 0 ? bit(home) : 0;
     }
     this.#busy = 0;
     this.#uses.finish(block);

@@ -2,8 +2,7 @@ import assert from "node:assert/strict";
 import { computeLiveness, type Liveness } from "../../lib/codegen/liveness.ts";
 import { type MachineFunction, reversePostOrder } from "../../lib/codegen/machine.ts";
 import { colourSlots } from "../../lib/codegen/slots.ts";
-import { randomFunction } from "../ir/random_ir.ts";
-import { liftedProgram, lowered } from "./machine_functions.ts";
+import { liftedProgram, lowered, randomMachine } from "./machine_functions.ts";
 
 /** What is live before each instruction of a block, its terminator and its end, by plain dataflow. */
 interface NaiveLiveness {
@@ -51,10 +50,9 @@ function* machineFunctions(): Generator<[string, MachineFunction]> {
   for (let seed = 0; seed < 60; seed++) {
     for (const fn of liftedProgram(seed).functions) yield [`program ${seed}`, lowered(fn)];
   }
-  for (let seed = 0; seed < 600; seed++) {
-    const machine = lowered(randomFunction(seed, 14));
-    // Liveness in code that is never reached has no meaning.
-    if (reversePostOrder(machine).length === machine.blocks.length) yield [`IR ${seed}`, machine];
+  for (let seed = 0; seed < 1000; seed++) {
+    const machine = randomMachine(seed);
+    if (machine !== null) yield [`IR ${seed}`, machine];
   }
 }
 

@@ -7,8 +7,10 @@
 import { allocateRegisters } from "../../lib/codegen/allocate.ts";
 import type { AllocatedFunction } from "../../lib/codegen/allocation.ts";
 import type { MachineFunction } from "../../lib/codegen/machine.ts";
+import { UnsupportedError } from "../../lib/errors.ts";
 import { checkFunction } from "../../lib/ir/check.ts";
 import type { IrFunction } from "../../lib/ir/function.ts";
+import { reversePostOrder } from "../../lib/codegen/machine.ts";
 import { encode } from "../../lib/isa/codec.ts";
 import { liftContext } from "../../lib/lift/context.ts";
 import { liftFunction } from "../../lib/lift/lift.ts";
@@ -16,6 +18,7 @@ import { loadProgram } from "../../lib/object/load.ts";
 import type { Program } from "../../lib/object/program.ts";
 import { BPF, BpfInsn, bpfRegisters } from "../../lib/targets/bpf/code.ts";
 import { lowerToBpf } from "../../lib/targets/bpf/lower.ts";
+import { randomFunction } from "../ir/random_ir.ts";
 import { randomProgram } from "../support/random_program.ts";
 
 /** A random program and its functions in SSA form. */
@@ -45,6 +48,20 @@ export function lowered(fn: IrFunction): MachineFunction<BpfInsn> {
   const [error] = checkFunction(fn);
   if (error !== undefined) throw new Error(`the test made an invalid function: ${error}`);
   return lowerToBpf(fn, { cpu: 4, order: "little" });
+}
+
+/**
+ * @param seed Seed of the function.
+ * @returns A function of any shape in machine form; null if the target refuses it or not all blocks can be reached.
+ */
+export function randomMachine(seed: number): MachineFunction<BpfInsn> | null {
+  try {
+    const machine = lowered(randomFunction(seed, 14));
+    return reversePostOrder(machine).length === machine.blocks.length ? machine : null;
+  } catch (error) {
+    if (error instanceof UnsupportedError) return null;
+    throw error;
+  }
 }
 
 /**

@@ -92,8 +92,24 @@ class Lowering {
       hints: this.#hints,
       homes,
       remat: this.#remat,
-      entryRegisters: this.#fn.entry.params.map((param, i) => param.hint >= 0 ? param.hint : i + 1),
+      entryRegisters: this.#entryRegisters(),
     };
+  }
+
+  /** A parameter arrives in the register that it names, else in that of its position. */
+  #entryRegisters(): number[] {
+    const registers: number[] = [];
+    for (const { hint } of this.#fn.entry.params) {
+      const register = hint >= 0 ? hint : registers.length + 1;
+      if (register >= FRAME_REGISTER || registers.includes(register)) {
+        throw new UnsupportedError(
+          `cannot emit parameter ${registers.length}: r${register} is not free for it`,
+          { function: this.#fn.name },
+        );
+      }
+      registers.push(register);
+    }
+    return registers;
   }
 
   #block(block: Block, index: number): MachineBlock<BpfInsn> {
@@ -462,7 +478,10 @@ class Lowering {
       case "may_goto":
         return this.#make(Rows.mayGoto, -1, []);
       case "gotox":
-        return this.#make(Rows.gotox, -1, [this.#operand(term.args[0])]);
+        throw new UnsupportedError("cannot emit gotox: jump tables are not rebuilt", {
+          function: this.#fn.name,
+          pc: term.pc,
+        });
       case "return": {
         const result = term.args[0];
         const none = result.op === "undef";

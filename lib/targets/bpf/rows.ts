@@ -81,7 +81,6 @@ export const Rows = {
   cast: findOp({ kind: "cast" }) as Op,
   callx: findOp({ kind: "callx" }) as Op,
   mayGoto: findOp({ kind: "may_goto" }) as Op,
-  gotox: findOp({ kind: "gotox" }) as Op,
 
   aluRow(fn: string): (typeof ALU)[AluOp] {
     return ALU[fn as AluOp];
