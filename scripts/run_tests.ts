@@ -13,7 +13,15 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 /** Runs `deno test`, showing its output while keeping it. */
 async function runTests(skipLog: string): Promise<{ code: number; output: string }> {
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["test", "--allow-read", "--allow-write", "--allow-run", "--allow-env", ...Deno.args],
+    args: [
+      "test",
+      "--allow-read",
+      "--allow-write",
+      "--allow-run",
+      "--allow-env",
+      "--allow-ffi",
+      ...Deno.args,
+    ],
     cwd: root,
     env: { EPASS_SKIP_LOG: skipLog },
     stdout: "piped",

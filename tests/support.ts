@@ -30,6 +30,15 @@ function isRoot(): boolean {
   return hasExecutable("id") && execFileSync("id", ["-u"], { encoding: "utf8" }).trim() === "0";
 }
 
+/** Why programs cannot be loaded into the kernel: what only a load would tell is not asked. */
+function whyNoKernel(): string {
+  if (Deno.build.os !== "linux") return "not Linux";
+  if (Deno.permissions.querySync({ name: "ffi" }).state !== "granted") return "no --allow-ffi";
+  const folders = [`/usr/lib/${Deno.build.arch}-linux-gnu`, "/usr/lib64", "/usr/lib"];
+  if (!folders.some((folder) => existsSync(join(folder, "libbpf.so.1")))) return "no libbpf.so.1";
+  return isRoot() ? "" : "not root";
+}
+
 const needsTool = (name: string) => (): string => hasExecutable(name) ? "" : `no ${name}`;
 
 /** For each need, why it is not met; empty if it is. */
@@ -38,7 +47,7 @@ const WHY_NOT: { readonly [K in Need]: () => string } = {
   clang: needsTool("clang-19"),
   llvm: needsTool("llvm-objdump-19"),
   bpftool: needsTool("bpftool"),
-  kernel: () => Deno.build.os !== "linux" ? "not Linux" : isRoot() ? "" : "not root",
+  kernel: whyNoKernel,
 };
 
 const required = new Set((Deno.env.get("EPASS_REQUIRE") ?? "").split(",").filter((n) => n !== ""));

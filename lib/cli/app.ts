@@ -27,6 +27,7 @@ import { infoCommand } from "./info.ts";
 import { liftCommand } from "./lift.ts";
 import { optCommand } from "./opt.ts";
 import { runCommand } from "./run.ts";
+import { testRunCommand } from "./test_run.ts";
 import { verifyCommand } from "./verify.ts";
 import { VERSION, versionCommand } from "./version.ts";
 
@@ -39,6 +40,7 @@ const routes: RouteMap<CliContext> = buildRouteMap<string, CliContext>({
     opt: optCommand,
     run: runCommand,
     verify: verifyCommand,
+    testRun: testRunCommand,
     convert: convertCommand,
     completions: completionsCommand,
     version: versionCommand,

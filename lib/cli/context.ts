@@ -11,6 +11,7 @@ import type {
 } from "@stricli/core";
 import { EpassError } from "../errors.ts";
 import type { Format, Program } from "../object/program.ts";
+import { UsageError } from "./failure.ts";
 import type { Host } from "./host.ts";
 
 /** The context of a subcommand. */
@@ -87,6 +88,37 @@ export async function readInput(
   const { readProgram } = await import("./library.ts");
   const bytes = await host.read(input);
   return readProgram(bytes, from === undefined ? { input } : { input, from });
+}
+
+/**
+ * Reads the bytes that an argument gives.
+ *
+ * @param host Where to read.
+ * @param flag Name of the argument, for messages.
+ * @param value A file, or `hex:` and digits.
+ * @returns The bytes.
+ * @throws {UsageError} If the digits are not pairs of hexadecimal ones.
+ */
+export async function bytesArgument(host: Host, flag: string, value: string): Promise<Uint8Array> {
+  if (!value.startsWith("hex:")) return await host.read(value);
+  const digits = value.slice(4).replace(/\s+/g, "");
+  if (!/^(?:[0-9a-fA-F]{2})*$/.test(digits)) {
+    throw new UsageError(`cannot read ${flag} ${value}: expected pairs of hexadecimal digits`);
+  }
+  return Uint8Array.from(digits.match(/../g) ?? [], (pair) => parseInt(pair, 16));
+}
+
+/**
+ * Parses a count.
+ *
+ * @param text A whole number, its digits perhaps grouped by `_`.
+ * @returns The number.
+ * @throws {Error} If it is none.
+ */
+export function parseCount(text: string): number {
+  const count = Number(text.replaceAll("_", ""));
+  if (!Number.isSafeInteger(count) || count < 0) throw new Error("expected a whole number");
+  return count;
 }
 
 /**

@@ -5,8 +5,8 @@
  */
 
 import type { TypedFlagParameter } from "@stricli/core";
-import type { KernelLoadOptions } from "../kernel/kernel.ts";
-import type { CliContext } from "./context.ts";
+import type { Kernel, KernelLoadOptions } from "../kernel/kernel.ts";
+import { type CliContext, naming } from "./context.ts";
 import type { Host } from "./host.ts";
 
 /** The values of {@link kernelFlags}. */
@@ -44,7 +44,8 @@ export const kernelFlags: {
 
 /** What runs programs in the kernel needs of Deno, for the documentation of a subcommand. */
 export const KERNEL_NEEDS =
-  "Needs Linux, root (or CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN), --allow-ffi, and libbpf 1.x for objects. Nothing is attached or pinned.";
+  `Needs Linux, root (or CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN), --allow-ffi, and libbpf 1.x for objects.
+Nothing is attached or pinned.`;
 
 /**
  * Turns flags into options.
@@ -61,4 +62,24 @@ export async function kernelOptions(host: Host, flags: KernelFlags): Promise<Ker
     ? null
     : parseMapFile(new TextDecoder().decode(await host.read(maps)));
   return { type, attachType, attach, file };
+}
+
+/**
+ * Runs a step with the kernel open.
+ *
+ * @param input Name of the input, for messages.
+ * @param step The step.
+ * @returns What it returns.
+ * @throws {EpassError} If the kernel cannot be used, or the step fails.
+ */
+export async function withKernel<T>(input: string, step: (kernel: Kernel) => T): Promise<T> {
+  const { Kernel } = await import("./library.ts");
+  return naming(input, () => {
+    const kernel = new Kernel();
+    try {
+      return step(kernel);
+    } finally {
+      kernel.close();
+    }
+  });
 }

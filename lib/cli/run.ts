@@ -9,18 +9,18 @@ import { EpassError } from "../errors.ts";
 import type { Format } from "../object/program.ts";
 import type { RunResult } from "../vm/vm.ts";
 import {
+  bytesArgument,
   type CliContext,
   fromFlag,
   inputArgument,
   jsonFlag,
   jsonText,
   naming,
+  parseCount,
   progFlag,
   readInput,
   utf8,
 } from "./context.ts";
-import { UsageError } from "./failure.ts";
-import type { Host } from "./host.ts";
 
 interface Flags {
   readonly prog?: string;
@@ -29,16 +29,6 @@ interface Flags {
   readonly engine: "interpreter";
   readonly limit?: number;
   readonly json: boolean;
-}
-
-/** The bytes of `--ctx`: a file, or `hex:` and digits. */
-async function contextBytes(host: Host, ctx: string): Promise<Uint8Array> {
-  if (!ctx.startsWith("hex:")) return await host.read(ctx);
-  const digits = ctx.slice(4).replace(/\s+/g, "");
-  if (!/^(?:[0-9a-fA-F]{2})*$/.test(digits)) {
-    throw new UsageError(`cannot read --ctx ${ctx}: expected pairs of hexadecimal digits`);
-  }
-  return Uint8Array.from(digits.match(/../g) ?? [], (pair) => parseInt(pair, 16));
 }
 
 const hex = (value: bigint): string => `0x${value.toString(16)}`;
@@ -55,7 +45,9 @@ function resultJson({ returnValue, instructionCount, fault }: RunResult): string
 async function run(this: CliContext, flags: Flags, input: string): Promise<void> {
   const { findFunction, globalData, GuestMemory, Vm } = await import("./library.ts");
   const program = await readInput(this.host, input, flags.from);
-  const context = flags.ctx === undefined ? undefined : await contextBytes(this.host, flags.ctx);
+  const context = flags.ctx === undefined
+    ? undefined
+    : await bytesArgument(this.host, "--ctx", flags.ctx);
   const result = naming(input, () => {
     const entry = flags.prog === undefined ? undefined : findFunction(program, flags.prog).index;
     const memory = new GuestMemory(program.order);
@@ -76,13 +68,6 @@ async function run(this: CliContext, flags: Flags, input: string): Promise<void>
     const { section, pc } = fault;
     throw new EpassError(fault.message, { input, section, pc, function: fault.function });
   }
-}
-
-/** Parses `--limit`. */
-function parseLimit(text: string): number {
-  const limit = Number(text.replaceAll("_", ""));
-  if (!Number.isSafeInteger(limit) || limit < 0) throw new Error("expected a whole number");
-  return limit;
 }
 
 /** The subcommand. */
@@ -107,7 +92,7 @@ export const runCommand: Command<CliContext> = buildCommand({
       },
       limit: {
         kind: "parsed",
-        parse: parseLimit,
+        parse: parseCount,
         optional: true,
         placeholder: "N",
         brief: "Most instructions to run (by default 100 million)",

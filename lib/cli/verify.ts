@@ -15,13 +15,18 @@ import {
   inputArgument,
   jsonFlag,
   jsonText,
-  naming,
   progFlag,
   readInput,
   utf8,
 } from "./context.ts";
 import { EXIT } from "./failure.ts";
-import { KERNEL_NEEDS, type KernelFlags, kernelFlags, kernelOptions } from "./kernel_flags.ts";
+import {
+  KERNEL_NEEDS,
+  type KernelFlags,
+  kernelFlags,
+  kernelOptions,
+  withKernel,
+} from "./kernel_flags.ts";
 
 interface Flags extends KernelFlags {
   readonly against?: string;
@@ -122,20 +127,16 @@ const isWorse = ({ verdict, original }: VerifyRow): boolean =>
 
 async function verify(this: CliContext, flags: Flags, input: string): Promise<void> {
   const { host } = this;
-  const { Kernel, verifyPrograms } = await import("./library.ts");
+  const { verifyPrograms } = await import("./library.ts");
   const program = await readInput(host, input, flags.from);
   const original = flags.against === undefined
     ? null
     : await readInput(host, flags.against, undefined);
   const options = { ...await kernelOptions(host, flags), log: flags.log };
-  const rows = naming(input, () => {
-    const kernel = new Kernel();
-    try {
-      return verifyPrograms(kernel, program, original, flags.prog, options);
-    } finally {
-      kernel.close();
-    }
-  });
+  const rows = await withKernel(
+    input,
+    (kernel) => verifyPrograms(kernel, program, original, flags.prog, options),
+  );
   await host.write("-", utf8((flags.json ? reportJson : reportText)(rows, flags.log)));
   this.process.exitCode = rows.some(isWorse) ? EXIT.input : EXIT.done;
 }
@@ -168,6 +169,9 @@ export const verifyCommand: Command<CliContext> = buildCommand({
   docs: {
     brief: "Ask the running kernel's verifier",
     fullDescription:
-      `Loads each program by itself and prints the kernel's verdict, the verifier's work and the sizes; for a refusal the failing instruction, its source line, the reason and the path to it as ranges of slots. Status 1 if a program is refused, with --against only if its original is accepted. ${KERNEL_NEEDS}`,
+      `Loads each program by itself and prints the kernel's verdict, the verifier's work and the sizes; for a
+refusal the failing instruction, its source line, the reason and the path to it as ranges of slots. Status
+1 if a program is refused, with --against only if its original is accepted.
+${KERNEL_NEEDS}`,
   },
 });

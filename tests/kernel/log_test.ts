@@ -1,0 +1,83 @@
+/**
+ * What is read from logs of the verifier, and from capture files.
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import { readPcap } from "../../lib/kernel/pcap.ts";
+import { parseFailure, parseStatistics } from "../../lib/kernel/verifier_log.ts";
+
+const STATISTICS = `func#0 @0
+verification time 332 usec
+stack depth 32+0+16
+processed 160 insns (limit 1000000) max_states_per_insn 1 total_states 15 peak_states 12 mark_read 4
+`;
+
+const REFUSAL = `func#0 @0
+0: R1=ctx() R10=fp0
+; int f(struct xdp_md *ctx) @ a.c:3
+0: (b7) r0 = 0                        ; R0_w=0
+1: (18) r6 = 0xffff9a1c05f0a400       ; R6_w=map_ptr(ks=4,vs=8)
+3: (61) r2 = *(u32 *)(r1 +0)          ; R1=ctx() R2_w=pkt(r=0)
+4: (15) if r2 == 0x0 goto pc+3        ; R2_w=pkt(r=0)
+; return *(long *)data; @ a.c:7
+from 4 to 8: R0_w=0 R1=ctx() R10=fp0
+8: (79) r0 = *(u64 *)(r2 +0)
+invalid access to packet, off=0 size=8, R2(id=0,off=0,r=0)
+R2 offset is outside of the packet
+processed 5 insns (limit 1000000) max_states_per_insn 0 total_states 0 peak_states 0 mark_read 0
+`;
+
+Deno.test("statistics of a log", () => {
+  assert.deepEqual(parseStatistics(STATISTICS), {
+    processed: 160,
+    totalStates: 15,
+    peakStates: 12,
+    time: 332,
+    stack: [32, 0, 16],
+  });
+  assert.equal(parseStatistics("").processed, 0);
+});
+
+Deno.test("a refusal: instruction, source line, reason, path", () => {
+  assert.deepEqual(parseFailure(REFUSAL), {
+    pc: 8,
+    instruction: "r0 = *(u64 *)(r2 +0)",
+    source: "return *(long *)data; @ a.c:7",
+    reason:
+      "invalid access to packet, off=0 size=8, R2(id=0,off=0,r=0); R2 offset is outside of the packet",
+    path: [{ first: 0, last: 4 }, { first: 8, last: 8 }],
+  });
+});
+
+Deno.test("a refusal without instructions", () => {
+  const failure = parseFailure("unreachable insn 2\nprocessed 0 insns (limit 1000000)\n");
+  assert.equal(failure.pc, -1);
+  assert.equal(failure.reason, "unreachable insn 2");
+});
+
+/** A capture file with packets. */
+function capture(little: boolean, ...packets: readonly number[][]): Uint8Array {
+  const words = [0xa1b2c3d4, 0x00040002, 0, 0, 65535, 1];
+  const bytes: number[] = [];
+  const put = (word: number) => {
+    const shifts = little ? [0, 8, 16, 24] : [24, 16, 8, 0];
+    for (const shift of shifts) bytes.push((word >>> shift) & 255);
+  };
+  words.forEach(put);
+  for (const packet of packets) {
+    [1, 2, packet.length, packet.length].forEach(put);
+    bytes.push(...packet);
+  }
+  return Uint8Array.from(bytes);
+}
+
+Deno.test("packets of capture files in both byte orders", () => {
+  for (const little of [true, false]) {
+    const packets = readPcap(capture(little, [1, 2, 3], [], [4]));
+    assert.deepEqual(packets?.map((p) => [...p]), [[1, 2, 3], [], [4]]);
+  }
+  assert.equal(readPcap(new Uint8Array(64)), null);
+  assert.throws(() => readPcap(capture(true, [1, 2, 3]).subarray(0, 42)), /cannot read capture/);
+});
