@@ -21,7 +21,7 @@ import { Inputs, type Kind, KINDS } from "./fuzz_inputs.ts";
 import { summaryLine } from "./tally.ts";
 
 /** How long the worker may be silent before it counts as hung, in milliseconds. */
-const SILENCE = 30_000;
+const SILENCE = 120_000;
 
 /** What came of the cases of one kind. */
 interface KindCount {

@@ -214,6 +214,7 @@ export function mutateObject(random: Random, bytes: Uint8Array): Uint8Array {
     if (!(error instanceof EpassError)) throw error;
     return mutateBytes(random, bytes);
   }
+  if (elf.sections.length === 0) return mutateBytes(random, bytes);
   random.pick(MUTATIONS)(new Target(random, bytes, elf));
   return bytes;
 }

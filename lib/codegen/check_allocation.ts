@@ -12,10 +12,14 @@ import {
   type Step,
   useRegister,
 } from "./allocation.ts";
+import { LastUses } from "./last_uses.ts";
 import type { MachineBlock, MachineEdge, MachineFunction, MachineInsn } from "./machine.ts";
 import { SLOT } from "./parallel_moves.ts";
 
-/** Virtual registers by location; a location that is absent holds nothing known. */
+/**
+ * Virtual registers by location; a location that is absent holds nothing known. What is not read any more is forgotten,
+ * so that states stay small.
+ */
 type State = Map<number, readonly number[]>;
 
 class Checker {
@@ -24,10 +28,18 @@ class Checker {
   readonly #states = new Map<number, State>();
   readonly #errors: string[] = [];
   readonly #allocated: AllocatedFunction;
+  readonly #lastUses: LastUses;
+  /** By virtual register the number of the last edge behind which it is live. */
+  readonly #liveBehind: Float64Array;
+  #edges = 0;
+  /** Virtual registers in registers of their own; they are live everywhere. */
+  readonly #reserved: number[] = [];
 
   constructor(fn: MachineFunction, allocated: AllocatedFunction) {
     this.#fn = fn;
     this.#allocated = allocated;
+    this.#lastUses = new LastUses(fn);
+    this.#liveBehind = new Float64Array(fn.vregCount);
     for (const block of allocated.blocks) this.#byId.set(block.id, block);
   }
 
@@ -35,7 +47,9 @@ class Checker {
     const entry: State = new Map();
     this.#fn.blocks[0].params.forEach((param, i) => entry.set(this.#fn.entryRegisters[i], [param]));
     this.#fn.homes.forEach((home, vreg) => {
-      if (home >= 0) entry.set(home, [vreg]);
+      if (home < 0) return;
+      entry.set(home, [vreg]);
+      this.#reserved.push(vreg);
     });
     this.#states.set(0, entry);
     // To a fixpoint first, silently; the states only shrink. Sweeps in this order are few: one for each nesting of loops.
@@ -108,13 +122,16 @@ class Checker {
   /** The state behind an exit: where an argument is, its parameter is too, and the parameter's old value nowhere. */
   #along(block: AllocatedBlock, exit: number, state: State): State {
     const edge = this.#edge(block, exit);
-    const result: State = new Map(state);
-    if (edge === null || edge.args.length === 0) return result;
+    if (edge === null) return new Map(state);
     const { params } = edge.to as MachineBlock;
+    this.#edges++;
+    for (const vreg of this.#lastUses.liveInto(edge.to)) this.#liveBehind[vreg] = this.#edges;
+    for (const vreg of this.#reserved) this.#liveBehind[vreg] = this.#edges;
+    const result: State = new Map();
     for (const [location, held] of state) {
-      const kept = held.filter((vreg) => !params.includes(vreg));
+      const kept = held.filter((vreg) => this.#liveBehind[vreg] === this.#edges);
       const more = params.filter((_, i) => held.includes(edge.args[i]));
-      result.set(location, [...kept, ...more]);
+      if (kept.length + more.length > 0) result.set(location, [...kept, ...more]);
     }
     this.#passRecomputed(edge, params, result);
     return result;
@@ -130,6 +147,7 @@ class Checker {
   }
 
   #block(block: AllocatedBlock, state: State, report: boolean): void {
+    if (block.source >= 0) this.#lastUses.enter(this.#fn.blocks[block.source]);
     for (const step of block.steps) this.#step(block, step, state, report);
     this.#step(block, block.term, state, report);
   }
@@ -180,6 +198,11 @@ class Checker {
     else state.set(dst, held);
   }
 
+  /** Whether a virtual register is read behind the instruction under check. */
+  #isRead(vreg: number): boolean {
+    return this.#fn.homes[vreg] >= 0 || this.#lastUses.isRead(vreg);
+  }
+
   #insn(
     block: AllocatedBlock,
     insn: MachineInsn,
@@ -208,6 +231,7 @@ class Checker {
         this.#errors.push(`block ${block.id}: value ${def} must be in register ${insn.defFixed}`);
       }
     }
+    this.#lastUses.reach(insn);
     const moved = insn.move ? state.get(useRegister(step.src, 0)) ?? [] : [];
     for (let r = 0; r < SLOT; r++) if ((insn.clobbers >>> r & 1) !== 0) state.delete(r);
     if (def >= 0) {
@@ -215,7 +239,7 @@ class Checker {
       for (const [location, held] of state) {
         if (held.includes(def)) state.set(location, held.filter((vreg) => vreg !== def));
       }
-      state.set(step.dst, [def, ...moved.filter((vreg) => vreg !== def)]);
+      state.set(step.dst, [def, ...moved.filter((v) => v !== def && this.#isRead(v))]);
     }
   }
 }
