@@ -36,9 +36,9 @@ export interface Input {
 /** Larger files say little more and take longer. */
 const MAX_FILE = 1_500_000;
 /** Sizes in bytes of small and medium files. */
-const SMALL = 24_000, MEDIUM = 120_000;
+const SMALL = 12_000, MEDIUM = 120_000;
 /** The longest section in instructions that is taken whole. */
-const MAX_SECTION = 400;
+const MAX_SECTION = 150;
 
 const encoder = new TextEncoder();
 
@@ -104,7 +104,7 @@ export class Inputs {
     const useDump = kind !== "object" && random.chance(0.3) &&
       this.#dumps.some((d) => d.length > 0);
     const sizes = useDump ? this.#dumps : this.#objects;
-    const size = kind === "epir" || random.chance(0.9) ? 0 : random.chance(0.9) ? 1 : 2;
+    const size = kind === "epir" || random.chance(0.95) ? 0 : random.chance(0.9) ? 1 : 2;
     const files = sizes[size].length > 0 ? sizes[size] : sizes.find((s) => s.length > 0)!;
     for (let at = random.below(files.length);; at = (at + 1) % files.length) {
       const program = this.#read(files[at]);

@@ -43,7 +43,7 @@ function changeToken(random: Random, lines: readonly string[], line: string): st
   const tokens = tokensOf(line);
   if (tokens.length === 0) return random.pick(TOKENS);
   const at = random.below(tokens.length);
-  switch (random.below(5)) {
+  switch (random.below(4)) {
     case 0: {
       const others = tokensOf(random.pick(lines));
       tokens[at] = others.length === 0 ? "" : random.pick(others);
@@ -53,10 +53,6 @@ function changeToken(random: Random, lines: readonly string[], line: string): st
       tokens[at] = random.pick(tokens);
       break;
     case 2:
-      // Another number of the same kind: a value, block, register or distance nearby.
-      tokens[at] = tokens[at].replace(/\d+/, (n) => String(Number(n) + random.below(9) - 4));
-      break;
-    case 3:
       tokens.splice(at, 0, random.pick(TOKENS));
       break;
     default:
@@ -78,11 +74,24 @@ const token: Mutation = (random, lines, at) => {
   lines[at] = changeToken(random, lines, lines[at]);
 };
 
+/** Replaces a number by another of the same kind: a value, block, register, constant or distance. */
+const number: Mutation = (random, lines, at) => {
+  const found = [...lines[at].matchAll(/(?<![0-9])[0-9]+/g)];
+  if (found.length === 0) return token(random, lines, at);
+  const { 0: digits, index } = random.pick(found);
+  const near = Math.max(0, Number(digits) + random.below(9) - 4);
+  const other = random.chance(0.6) ? near : random.below(2 * near + 12);
+  lines[at] = lines[at].slice(0, index) + other + lines[at].slice(index + digits.length);
+};
+
 const MUTATIONS: readonly Mutation[] = [
   token,
   token,
   token,
-  token,
+  number,
+  number,
+  number,
+  number,
   (random, lines, at) => lines[at] = changeCharacter(random, lines[at]),
   (random, lines, at) => lines[at] = lines[at].slice(0, random.below(lines[at].length + 1)),
   (random, lines, at) => lines.splice(at, 1 + random.below(4)),
