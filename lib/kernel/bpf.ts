@@ -216,8 +216,7 @@ export class Bpf {
    * Creates a map.
    *
    * @param map The map.
-   * @returns Its file descriptor.
-   * @throws {EpassError} If the kernel refuses.
+   * @returns Its file descriptor, or a negative error number.
    */
   createMap(map: NewMap): number {
     const attributes = this.#attributes(72)
@@ -226,11 +225,7 @@ export class Bpf {
     if (map.btfFd > 0) {
       attributes.u32(48, map.btfFd).u32(52, map.keyType).u32(56, map.valueType);
     }
-    const fd = this.#call(COMMAND.mapCreate, attributes);
-    if (fd < 0) {
-      throw new EpassError(`cannot create map ${map.name}: the kernel says ${errnoName(-fd)}`);
-    }
-    return fd;
+    return this.#call(COMMAND.mapCreate, attributes);
   }
 
   /**

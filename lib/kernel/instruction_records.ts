@@ -4,6 +4,7 @@
  * @module
  */
 
+import { slotTable } from "../isa/instruction.ts";
 import type { Linked } from "../object/link.ts";
 import type { Program, ProgramFunction } from "../object/program.ts";
 import type { Records } from "./bpf.ts";
@@ -68,12 +69,13 @@ export function programRecords(program: Program, linked: Linked): ProgramRecords
   const functions: number[][] = [];
   let lines: number[][] | null = [];
   const starts = [...linked.starts];
+  const size = slotTable(linked.insns)[linked.insns.length];
   for (let i = 0; i < starts.length; i++) {
     const [start, fn] = starts[i];
     const type = types.get(fn.section.name)?.get(fn.section.slots[fn.first]);
     if (type === undefined) return { functions: null, lines: null };
     functions.push([start, type]);
-    const own = functionLines(fn, start, starts[i + 1]?.[0] ?? Infinity);
+    const own = functionLines(fn, start, starts[i + 1]?.[0] ?? size);
     lines = lines === null || own === null ? null : lines.concat(own);
   }
   return {

@@ -55,7 +55,12 @@ function createMap(bpf: Bpf, plan: MapPlan, btfFd: number): number {
   const innerFd = plan.inner === null ? 0 : createMap(bpf, plan.inner, btfFd);
   try {
     const typed = plan.keyType !== 0 || plan.valueType !== 0;
-    const fd = bpf.createMap({ ...plan, innerFd, btfFd: typed ? btfFd : 0 });
+    let fd = bpf.createMap({ ...plan, innerFd, btfFd: typed ? btfFd : 0 });
+    // Most kinds of maps take no types.
+    if (fd < 0 && typed) fd = bpf.createMap({ ...plan, innerFd, btfFd: 0 });
+    if (fd < 0) {
+      throw new EpassError(`cannot create map ${plan.name}: the kernel says ${errnoName(-fd)}`);
+    }
     fill(bpf, plan, fd);
     return fd;
   } finally {
