@@ -118,6 +118,27 @@ function classesOf(fn: IrFunction, { values, starts, args }: Parameters): Classe
   return classes;
 }
 
+/** Whether all arguments of some parameter are one value or the parameter itself. */
+function anyTrivial(fn: IrFunction): boolean {
+  for (const block of fn.blocks) {
+    if (block === fn.entry) continue;
+    const { params, preds } = block;
+    for (let i = 0; i < params.length; i++) {
+      const param = params[i];
+      let other: Value | null = null;
+      let trivial = true;
+      for (let k = 0; k < preds.length && trivial; k++) {
+        const arg = preds[k].args[i];
+        if (arg === param) continue;
+        trivial = other === null || other === arg;
+        other = arg;
+      }
+      if (trivial && other !== null) return true;
+    }
+  }
+  return false;
+}
+
 /**
  * Removes trivial parameters until there are none, with the arguments for them.
  *
@@ -125,8 +146,8 @@ function classesOf(fn: IrFunction, { values, starts, args }: Parameters): Classe
  * @returns Whether any was removed.
  */
 export function removeTrivialParams(fn: IrFunction): boolean {
+  if (!anyTrivial(fn)) return false;
   const parameters = new Parameters(fn);
-  if (parameters.values.length === 0) return false;
   const classes = classesOf(fn, parameters);
   const table: (Value | undefined)[] = new Array(fn.valueCount);
   const known: (Value | undefined)[] = new Array(fn.valueCount);

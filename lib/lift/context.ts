@@ -5,10 +5,15 @@
  */
 
 import { EpassError } from "../errors.ts";
-import type { CodeSection, Program, ProgramFunction } from "../object/program.ts";
+import {
+  type CodeSection,
+  LINUX_FORMATS,
+  type Program,
+  type ProgramFunction,
+} from "../object/program.ts";
 import type { LiftContext } from "./calls.ts";
 import { flowOf } from "./flow.ts";
-import { liveIn } from "./liveness.ts";
+import { registerUse } from "./liveness.ts";
 import { argumentRegisters, optional, required } from "./registers.ts";
 
 const ALL_ARGUMENTS = required(argumentRegisters(5));
@@ -31,13 +36,13 @@ export function parameterRegisters(fn: ProgramFunction, live: number): number {
  * Computes the facts about a program that {@link liftFunction} needs.
  *
  * @param program The program.
- * @param kernelHelpers Whether helper ids mean what they mean to Linux. By default they do in ELF objects and dumps;
+ * @param kernelHelpers Whether helper ids mean what they mean to Linux. By default they do in {@link LINUX_FORMATS};
  * bare bytecode runs on machines that number their own.
  * @returns The facts.
  */
 export function liftContext(
   program: Program,
-  kernelHelpers: boolean = program.format === "elf" || program.format === "dump",
+  kernelHelpers: boolean = LINUX_FORMATS.includes(program.format),
 ): LiftContext {
   const attached = new Map<CodeSection, Uint8Array>();
   for (const section of program.sections) attached.set(section, attachedSlots(section));
@@ -57,7 +62,7 @@ function attachedSlots(section: CodeSection): Uint8Array {
 
 function readsArguments(fn: ProgramFunction, context: LiftContext): number {
   try {
-    const live = liveIn(fn, flowOf(fn), context)[0];
+    const live = registerUse(fn, flowOf(fn), context).live[0];
     const declared = argumentRegisters(Math.min(Math.max(fn.params, 0), 5));
     return optional(parameterRegisters(fn, live) | declared) | live & argumentRegisters(5);
   } catch (error) {

@@ -1,7 +1,7 @@
 /**
  * Bytecode to SSA. Registers become values in one pass over the blocks in reverse post-order: where control flow joins,
- * a live register with different values becomes a block parameter; at the head of a loop every live register does, and
- * those that turn out not to change are removed at the end.
+ * a live register with different values becomes a block parameter; at the head of a loop every live register does that
+ * the loop overwrites, and those that turn out not to change are removed at the end.
  *
  * A function is either lifted whole or not at all.
  *
@@ -14,7 +14,7 @@ import type { Program, ProgramFunction } from "../object/program.ts";
 import type { LiftContext } from "./calls.ts";
 import { parameterRegisters } from "./context.ts";
 import { type Flow, flowOf } from "./flow.ts";
-import { liveIn } from "./liveness.ts";
+import { loopWrites, type RegisterUse, registerUse } from "./liveness.ts";
 import { REGISTERS, Translator } from "./translate.ts";
 
 /**
@@ -33,7 +33,7 @@ export function liftFunction(
 ): IrFunction {
   const source = program.functions[index];
   const flow = flowOf(source);
-  const lifter = new Lifter(source, flow, liveIn(source, flow, context), context);
+  const lifter = new Lifter(source, flow, registerUse(source, flow, context), context);
   return lifter.run();
 }
 
@@ -42,6 +42,8 @@ class Lifter {
   readonly #source: ProgramFunction;
   readonly #flow: Flow;
   readonly #live: Int32Array;
+  /** By loop header: the registers that change in the loop. */
+  readonly #changing: Int32Array;
   readonly #fn: IrFunction;
   readonly #translator: Translator;
   /** The block made for each block of the flow. */
@@ -51,10 +53,11 @@ class Lifter {
   /** Some block is entered by an edge that goes back. */
   #loops = false;
 
-  constructor(source: ProgramFunction, flow: Flow, live: Int32Array, context: LiftContext) {
+  constructor(source: ProgramFunction, flow: Flow, use: RegisterUse, context: LiftContext) {
     this.#source = source;
     this.#flow = flow;
-    this.#live = live;
+    this.#live = use.live;
+    this.#changing = loopWrites(flow, use.writes);
     this.#fn = new IrFunction(source.name);
     this.#registers = new Array(flow.count);
     this.#translator = new Translator(context, source, this.#fn);
@@ -101,18 +104,21 @@ class Lifter {
   #merge(block: number, initial: readonly Value[]): Value[] {
     const { predStart, preds, rank } = this.#flow;
     const start = predStart[block], end = predStart[block + 1];
-    if (start === end) return initial.slice();
-    let header = false;
-    for (let i = start; i < end; i++) header ||= rank[preds[i]] >= rank[block];
+    let entering = -1, header = false;
+    for (let i = end - 1; i >= start; i--) {
+      if (rank[preds[i]] >= rank[block]) header = true;
+      else entering = preds[i];
+    }
+    const values = (entering < 0 ? initial : this.#registers[entering]).slice();
+    if (end - start <= 1 && !header) return values;
     this.#loops ||= header;
-    const values = (header ? initial : this.#registers[preds[start]]).slice();
-    if (end - start === 1 && !header) return values;
     const live = this.#live[block] | this.#live[block] >>> 16;
+    const changing = header ? this.#changing[block] : 0;
     for (let r = 0; r < REGISTERS; r++) {
       if ((live >>> r & 1) === 0) continue;
-      let same = !header;
-      for (let i = start + 1; i < end && same; i++) {
-        same = this.#registers[preds[i]][r] === values[r];
+      let same = (changing >>> r & 1) === 0;
+      for (let i = start; i < end && same; i++) {
+        same = rank[preds[i]] >= rank[block] || this.#registers[preds[i]][r] === values[r];
       }
       if (!same) values[r] = this.#parameter(r);
     }
@@ -149,14 +155,14 @@ class Lifter {
 
   /** Makes an edge, with an argument for each parameter of its target. */
   #edge(from: Block, to: Block, registers: readonly Value[]): Edge {
-    const { params } = to;
-    const edge = new Edge(
-      from,
-      to,
-      params.length === 0 ? [] : params.map((p) => registers[p.hint]),
-    );
-    if (to.preds.length === 0) to.preds = [edge];
-    else to.preds.push(edge);
+    const { params, preds } = to;
+    const args: Value[] = new Array(params.length);
+    for (let i = 0; i < params.length; i++) args[i] = registers[params[i].hint];
+    const edge = new Edge(from, to, args);
+    // Appending reserves room for many more; most blocks have one or two.
+    if (preds.length === 0) to.preds = [edge];
+    else if (preds.length === 1) to.preds = [preds[0], edge];
+    else preds.push(edge);
     return edge;
   }
 }

@@ -173,11 +173,11 @@ Deno.test("the first instruction may be a loop header", () => {
     b0(v1:r1, v2:r2):
       jump b1(v1)
     b1(v3:r1):
-      v6:r1 = sub.64 v3, 1 !0
-      branch.64.ne v6, 0, b1(v6), b2 !1
+      v5:r1 = sub.64 v3, 1 !0
+      branch.64.ne v5, 0, b1(v5), b2 !1
     b2:
-      v8:r0 = copy v2 !2
-      return v8 !3
+      v7:r0 = copy v2 !2
+      return v7 !3
     `,
   );
 });
