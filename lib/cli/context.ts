@@ -21,7 +21,7 @@ export interface CliContext extends ApplicationContext {
 }
 
 /** The formats by name. */
-export const FORMATS: readonly Format[] = ["elf", "dump", "raw", "hex", "asm", "epir"];
+export const FORMATS: readonly Format[] = ["elf", "linked", "dump", "raw", "hex", "asm", "epir"];
 
 /** The flag `--from`. */
 export const fromFlag: TypedFlagParameter<Format | undefined, CliContext> = {

@@ -73,8 +73,14 @@ function rank(symbol: ElfSymbol, typed: boolean): number {
   return 2;
 }
 
-/** Number of parameters of a BTF function; -1 if unknown or variadic. */
-function paramsOf(btf: Btf, id: number): number {
+/**
+ * Number of parameters of a BTF function.
+ *
+ * @param btf The types.
+ * @param id Id of a type.
+ * @returns Number of parameters; -1 if unknown or variadic, or if the type is no function.
+ */
+export function paramsOf(btf: Btf, id: number): number {
   const fn = btf.type(id);
   if (fn.kind !== "func") return -1;
   const proto = btf.resolve(fn.sizeOrType);

@@ -9,7 +9,13 @@ import { disassemble, type DisassembleOptions, type Syntax } from "../isa/disass
 import { helperById } from "../isa/helpers.ts";
 import type { Instruction } from "../isa/instruction.ts";
 import { isSubprogram } from "./describe.ts";
-import type { CodeSection, LineRecord, Program, ProgramFunction } from "./program.ts";
+import {
+  type CodeSection,
+  type LineRecord,
+  LINUX_FORMATS,
+  type Program,
+  type ProgramFunction,
+} from "./program.ts";
 
 /** How to print a program. */
 export interface ListingOptions {
@@ -82,7 +88,7 @@ function referenceComment(program: Program, section: CodeSection, slot: number):
 /** The names of helper functions behind their calls, by slot in the section. */
 function helperNames({ insns, section, base }: Stream, program: Program): Map<number, string> {
   const names = new Map<number, string>();
-  if (program.format !== "elf" && program.format !== "dump") return names;
+  if (!LINUX_FORMATS.includes(program.format)) return names;
   let index = section.slots.indexOf(base);
   for (const insn of insns) {
     const slot = section.slots[index++];

@@ -14,6 +14,7 @@ import { isElf } from "./elf.ts";
 import { readElfObject } from "./elf_object.ts";
 import { cutFunctions } from "./functions.ts";
 import type { Format, Program } from "./program.ts";
+import { isLinked, readLinked, readLinkedCode } from "./linked_format.ts";
 import { isDump, isHex, parseDump, parseHex } from "./text_formats.ts";
 
 /** How to read an input. */
@@ -54,10 +55,11 @@ function textOf(bytes: Uint8Array): string | null {
  * Guesses the format of an input from its content.
  *
  * @param bytes The input.
- * @returns ELF by its magic; text by what it consists of; `raw` for all else.
+ * @returns ELF and linked programs by their magic; text by what it consists of; `raw` for all else.
  */
 export function guessFormat(bytes: Uint8Array): Format {
   if (isElf(bytes)) return "elf";
+  if (isLinked(bytes)) return "linked";
   const text = bytes.length === 0 ? null : textOf(bytes);
   if (text === null) return "raw";
   if (isEpir(text)) return "epir";
@@ -117,6 +119,12 @@ function load(bytes: Uint8Array, format: Format): Program {
       const elf = readElfObject(bytes);
       const { sections, functions } = cutFunctions(readCodeSections(elf), elf);
       return { format, order: elf.order, bytes, elf, sections, functions };
+    }
+    case "linked": {
+      const linked = readLinked(bytes);
+      const code = readLinkedCode(linked);
+      const { sections, functions } = cutFunctions(code.insns.length === 0 ? [] : [code], null);
+      return { format, order: linked.order, bytes, elf: null, sections, functions };
     }
     case "dump":
       return streamProgram(

@@ -13,7 +13,10 @@ import type { Instruction } from "../isa/instruction.ts";
 import type { ElfObject } from "./elf_object.ts";
 
 /** Format of an input or output. */
-export type Format = "elf" | "dump" | "raw" | "hex" | "asm" | "epir";
+export type Format = "elf" | "linked" | "dump" | "raw" | "hex" | "asm" | "epir";
+
+/** Formats of programs for Linux, where helper ids mean what they mean to it. */
+export const LINUX_FORMATS: readonly Format[] = ["elf", "linked", "dump"];
 
 /** An ELF relocation of an instruction. The addend of a REL entry is in the instruction itself. */
 export interface CodeRelocation {

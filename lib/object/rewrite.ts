@@ -10,6 +10,7 @@ import { disassemble } from "../isa/disassemble.ts";
 import type { Instruction } from "../isa/instruction.ts";
 import { emitSection } from "./emit_code.ts";
 import { layOut } from "./layout.ts";
+import { readLinked, rewriteLinked } from "./linked_format.ts";
 import { loadProgram } from "./load.ts";
 import type { Format, FunctionCode, Program } from "./program.ts";
 import { rewriteElf, type Rewritten } from "./rewrite_elf.ts";
@@ -47,6 +48,10 @@ function rewriteStream(
 ): Rewritten {
   const layout = layOut(program, changes);
   const insns = layout.sections.flatMap((section) => emitSection(section, layout, null).insns);
+  if (program.format === "linked") {
+    const code = encode(insns, program.order);
+    return { bytes: rewriteLinked(readLinked(program.bytes), layout.sections[0], code), notes: [] };
+  }
   return { bytes: printLike(program, insns), notes: [] };
 }
 

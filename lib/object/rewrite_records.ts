@@ -96,7 +96,17 @@ function coreOf(
   }));
 }
 
-function moveBlock(
+/**
+ * Moves the records about one code section.
+ *
+ * @param name The table that they are of.
+ * @param block The records.
+ * @param layout Where the code of the section goes.
+ * @param size Bytes of each record.
+ * @param order Byte order.
+ * @returns The records in their new places, ascending.
+ */
+export function moveBlock(
   name: ExtTableName,
   block: ExtBlock,
   layout: SectionLayout,

@@ -8,6 +8,7 @@ import { EpassError, UnsupportedError } from "../errors.ts";
 import { encode } from "../isa/codec.ts";
 import { disassemble } from "../isa/disassemble.ts";
 import { makeElf } from "./elf_make.ts";
+import { encodeBareLinked } from "./linked_format.ts";
 import { type Linked, linkFunction } from "./link.ts";
 import type { Format, Program, ProgramFunction } from "./program.ts";
 import type { Rewritten } from "./rewrite_elf.ts";
@@ -78,6 +79,13 @@ export function writeProgram(
     }${linked.unresolved.length > 8 ? ", …" : ""}`,
   ];
   if (to === "elf") return { bytes: makeElf(linked, program.order, options), notes };
+  if (to === "linked") {
+    const name = linked.starts.get(0)?.name ?? "";
+    return {
+      bytes: encodeBareLinked(encode(linked.insns, program.order), program.order, name),
+      notes,
+    };
+  }
   if (program.order === "big" && to !== "asm") {
     throw new UnsupportedError(`cannot write program as ${to}: it is big-endian`);
   }
