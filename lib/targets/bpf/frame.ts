@@ -3,12 +3,14 @@
  *
  * The program's own frame stays where it is, since pointers into it are plain arithmetic on r10. Its extent is the
  * lowest offset that a pointer derived from r10 may have. A helper that gets such a pointer works upwards from it. A
- * pointer that is stored, or passed to other code, or computed with in an unknown way may reach anywhere.
+ * pointer that is stored, or passed to other code (a callback, too), or computed with in an unknown way may reach
+ * anywhere.
  *
  * @module
  */
 
-import type { IrFunction, Value } from "../../ir/function.ts";
+import { type Callee, type IrFunction, isLeaf, type Value } from "../../ir/function.ts";
+import { helperById } from "../../isa/helpers.ts";
 
 /** Size in bytes of a stack frame (linux/filter.h MAX_BPF_STACK). */
 export const FRAME_SIZE = 512;
@@ -36,24 +38,53 @@ function isNonNegativeConstant(value: Value): boolean {
   return value.op === "const" && BigInt.asIntN(64, value.imm) >= 0n;
 }
 
-/** Analysis of one function: by value id the lowest offset from the frame pointer, NaN for what is no such pointer. */
+/** Whether a callee only works upwards from a pointer: a helper that does not hand it on to a callback. */
+function worksUpwards(callee: Callee): boolean {
+  if (callee.kind !== "helper") return false;
+  const signature = helperById(callee.id);
+  return signature === null || signature.params.every(({ kind }) => kind !== "function");
+}
+
+/** Users of each value by id; a block parameter is a user of its arguments. */
+function usersOf(fn: IrFunction): Value[][] {
+  const users: Value[][] = [];
+  const use = (value: Value, user: Value): void => {
+    if (!isLeaf(value) || value.op === "frame") (users[value.id] ??= []).push(user);
+  };
+  for (const block of fn.blocks) {
+    for (const value of block.insns) for (const arg of value.args) use(arg, value);
+    for (const { args, to } of block.succs) {
+      for (let i = 0; i < args.length; i++) use(args[i], to.params[i]);
+    }
+  }
+  return users;
+}
+
+/**
+ * Analysis of one function: by value id the lowest offset from the frame pointer, NaN for what is no such pointer. Each
+ * fall of a bound visits the users of the value, and bounds fall {@link PATIENCE} times at most.
+ */
 class FrameScan {
   readonly #bound: Float64Array;
   readonly #falls: Uint8Array;
   #lowest = 0;
-  #changed = true;
+  /** Values whose bound fell, in order; each is there once at a time. */
+  readonly #fallen: Value[] = [];
+  readonly #waiting: Uint8Array;
 
   constructor(fn: IrFunction) {
+    const { frame } = fn;
     this.#bound = new Float64Array(fn.valueCount).fill(NaN);
     this.#falls = new Uint8Array(fn.valueCount);
-    this.#bound[fn.frame.id] = 0;
-    while (this.#changed && this.#lowest > -FRAME_SIZE) {
-      this.#changed = false;
-      for (const block of fn.blocks) {
-        for (const value of block.insns) this.#visit(value);
-        for (const { args, to } of block.succs) {
-          for (let i = 0; i < args.length; i++) this.#lower(to.params[i], this.#bound[args[i].id]);
-        }
+    this.#waiting = new Uint8Array(fn.valueCount);
+    const users = usersOf(fn);
+    this.#lower(frame, 0);
+    for (let i = 0; i < this.#fallen.length && this.#lowest > -FRAME_SIZE; i++) {
+      const value = this.#fallen[i];
+      this.#waiting[value.id] = 0;
+      for (const user of users[value.id] ?? []) {
+        if (user.op === "param") this.#lower(user, this.#bound[value.id]);
+        else this.#visit(user);
       }
     }
   }
@@ -77,7 +108,9 @@ class FrameScan {
     if (++this.#falls[value.id] > PATIENCE) return this.#giveUp();
     this.#bound[value.id] = offset;
     this.#reach(offset);
-    this.#changed = true;
+    if (this.#waiting[value.id] !== 0) return;
+    this.#waiting[value.id] = 1;
+    this.#fallen.push(value);
   }
 
   #visit(value: Value): void {
@@ -95,8 +128,7 @@ class FrameScan {
         this.#reach(base + value.off);
         return this.#escape(args.slice(1));
       case "call":
-        // A helper's work starts at the pointer, and goes up.
-        return value.callee!.kind === "helper" ? undefined : this.#escape(args);
+        return worksUpwards(value.callee!) ? undefined : this.#escape(args);
       default:
         return this.#escape(args);
     }
@@ -131,5 +163,5 @@ class FrameScan {
  * @returns Bytes below the frame pointer that belong to the program, a multiple of 8; 512 if that is unknown.
  */
 export function frameExtent(fn: IrFunction): number {
-  return Math.ceil(-new FrameScan(fn).lowest / 8) * 8;
+  return Math.ceil(Math.abs(new FrameScan(fn).lowest) / 8) * 8;
 }
