@@ -11,6 +11,7 @@
  * @module
  */
 
+import { machineLoopDepths } from "./loop_depths.ts";
 import type { MachineBlock, MachineFunction } from "./machine.ts";
 
 /** Distance of a use that does not exist. */
@@ -30,6 +31,8 @@ export interface Liveness {
   readonly defBlock: Int32Array;
   /** 1 for virtual registers that are live across an instruction that clobbers registers. */
   readonly crossesCall: Uint8Array;
+  /** By block: how many loops hold it. */
+  readonly depth: Int32Array;
 }
 
 function definitions(fn: MachineFunction): Int32Array<ArrayBuffer> {
@@ -119,6 +122,7 @@ class Scan implements Liveness {
   readonly distance: Int32Array;
   readonly defBlock: Int32Array;
   readonly crossesCall: Uint8Array;
+  readonly depth: Int32Array;
   readonly #fn: MachineFunction;
   /** Position of the first use. */
   readonly #first: Int32Array;
@@ -127,8 +131,9 @@ class Scan implements Liveness {
   /** The last block found to have it live at its end. */
   readonly #liveOut: Int32Array;
 
-  constructor(fn: MachineFunction) {
+  constructor(fn: MachineFunction, order: Int32Array) {
     this.#fn = fn;
+    this.depth = machineLoopDepths(fn, order);
     this.defBlock = definitions(fn);
     const { start, grouped } = liveInLists(fn, this.defBlock);
     this.start = start;
@@ -228,7 +233,7 @@ class Scan implements Liveness {
  * @returns Live-in sets and distances.
  */
 export function computeLiveness(fn: MachineFunction, order: Int32Array): Liveness {
-  const scan = new Scan(fn);
+  const scan = new Scan(fn, order);
   scan.positions();
   scan.propagate(order);
   return scan;
@@ -249,11 +254,11 @@ export function lowerToLiveOut(
   base: number,
   table: Int32Array,
 ): void {
-  const { start, vregs, distance } = liveness;
+  const { start, vregs, distance, depth } = liveness;
   const { succs } = block;
   for (let s = 0; s < succs.length; s++) {
     const { to, args } = succs[s];
-    const exit = base + (to.depth < block.depth ? LOOP_EXIT : 0);
+    const exit = base + (depth[to.index] < depth[block.index] ? LOOP_EXIT : 0);
     for (let k = start[to.index]; k < start[to.index + 1]; k++) {
       const far = distance[k] < 0 ? NEVER - 1 : Math.min(NEVER - 1, distance[k] + exit);
       if (far < table[vregs[k]]) table[vregs[k]] = far;

@@ -63,8 +63,6 @@ export class MachineBlock<I extends MachineInsn = MachineInsn> {
   succs: readonly MachineEdge<I>[] = NO_EDGES;
   /** Edges that enter. */
   preds: MachineEdge<I>[] = NO_EDGES;
-  /** How many loops contain it. */
-  depth = 0;
 
   /**
    * @param index Index in the function.

@@ -73,12 +73,11 @@ class Lowering {
     this.#hints = new Int8Array(fn.valueCount).fill(-1);
   }
 
-  run(depths: Int32Array | null): MachineFunction<BpfInsn> {
+  run(): MachineFunction<BpfInsn> {
     const blocks: MachineBlock<BpfInsn>[] = [];
     const byId: MachineBlock<BpfInsn>[] = [];
     for (const block of this.#fn.blocks) {
       const machine = this.#block(block, blocks.length);
-      if (depths !== null) machine.depth = depths[block.id];
       blocks.push(machine);
       byId[block.id] = machine;
     }
@@ -551,14 +550,9 @@ function isFrameCopy(value: Value): boolean {
  *
  * @param fn A valid function.
  * @param options The target machine.
- * @param depths Loop depth by block id, for the allocator's choices; null if unknown.
  * @returns Its machine form.
  * @throws {UnsupportedError} If an instruction does not exist in the ISA version and has no expansion.
  */
-export function lowerToBpf(
-  fn: IrFunction,
-  options: BpfOptions,
-  depths: Int32Array | null = null,
-): MachineFunction<BpfInsn> {
-  return new Lowering(fn, options).run(depths);
+export function lowerToBpf(fn: IrFunction, options: BpfOptions): MachineFunction<BpfInsn> {
+  return new Lowering(fn, options).run();
 }

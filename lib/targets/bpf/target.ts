@@ -10,9 +10,7 @@ import { checkAllocation } from "../../codegen/check_allocation.ts";
 import type { MachineFunction } from "../../codegen/machine.ts";
 import type { ByteOrder } from "../../bytes.ts";
 import { InvariantError, UnsupportedError } from "../../errors.ts";
-import { Dominators } from "../../ir/dominators.ts";
 import type { IrFunction } from "../../ir/function.ts";
-import { Loops } from "../../ir/loops.ts";
 import type { Version } from "../../isa/ops.ts";
 import type { FunctionCode } from "../../object/program.ts";
 import { BPF, BpfInsn, bpfRegisters } from "./code.ts";
@@ -34,22 +32,6 @@ export interface BpfTargetOptions {
 
 const makeJump = (): BpfInsn => new BpfInsn(BPF.goto, -1, []);
 
-/** Whether an edge goes back in the layout, without which there is no loop. */
-function goesBack(fn: IrFunction): boolean {
-  const place = new Int32Array(fn.blockCount);
-  fn.blocks.forEach((block, i) => place[block.id] = i);
-  return fn.blocks.some(({ id, succs }) => succs.some((edge) => place[edge.to.id] <= place[id]));
-}
-
-/** Loop depth by block id. */
-function loopDepths(fn: IrFunction): Int32Array {
-  const depths = new Int32Array(fn.blockCount);
-  if (!goesBack(fn)) return depths;
-  const loops = new Loops(fn, new Dominators(fn));
-  for (const block of fn.blocks) depths[block.id] = loops.depth(block);
-  return depths;
-}
-
 function validate(
   machine: MachineFunction<BpfInsn>,
   allocated: AllocatedFunction<BpfInsn>,
@@ -69,7 +51,7 @@ function validate(
  * @throws {UnsupportedError} If it needs more stack than a frame has, or instructions that the ISA version lacks.
  */
 export function compileToBpf(fn: IrFunction, options: BpfTargetOptions): FunctionCode {
-  const machine = lowerToBpf(fn, options, loopDepths(fn));
+  const machine = lowerToBpf(fn, options);
   const allocated = allocateRegisters(machine, bpfRegisters(options.registers), makeJump);
   if (options.check === true) validate(machine, allocated);
   const own = allocated.slotCount === 0 ? 0 : frameExtent(fn);
