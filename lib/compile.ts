@@ -34,6 +34,8 @@ export interface CompileOptions {
   readonly check?: boolean;
   /** Format of the output; that of the input by default. */
   readonly to?: Format;
+  /** Functions to carry verbatim, by their index in the program, each with the reason to report. */
+  readonly verbatim?: ReadonlyMap<number, string>;
 }
 
 /** What became of a function. */
@@ -165,6 +167,11 @@ export function compileProgram(program: Program, options: CompileOptions = {}): 
   const changes = new Map<number, FunctionCode>();
   const functions = program.functions.map((fn): FunctionReport => {
     const about = { name: fn.name, section: fn.section.name, insnsBefore: sizeOf(fn) };
+    const unlifted = (reason: string): FunctionReport => (
+      { ...about, insnsAfter: about.insnsBefore, lifted: false, reason }
+    );
+    const wanted = options.verbatim?.get(fn.index);
+    if (wanted !== undefined) return unlifted(wanted);
     try {
       const lifted = liftFunction(program, fn.index, context);
       if (check === true) assertValid(lifted);
@@ -173,7 +180,7 @@ export function compileProgram(program: Program, options: CompileOptions = {}): 
       return { ...about, insnsAfter: codeSize(code), lifted: true };
     } catch (error) {
       if (!(error instanceof EpassError)) throw error;
-      return { ...about, insnsAfter: about.insnsBefore, lifted: false, reason: error.message };
+      return unlifted(error.message);
     }
   });
   const to = options.to ?? program.format;

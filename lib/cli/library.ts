@@ -8,9 +8,10 @@
 export { compileProgram, convertProgram, liftProgram, readProgram } from "../compile.ts";
 export { printModule } from "../ir/print.ts";
 export { Kernel } from "../kernel/kernel.ts";
+export { settleRewrite } from "../kernel/settle.ts";
 export { readPcap } from "../kernel/pcap.ts";
 export { compareTestRuns, testRun } from "../kernel/test_run.ts";
-export { verifyPrograms } from "../kernel/verify.ts";
+export { isWorse, verifyPrograms } from "../kernel/verify.ts";
 export { describe, isSubprogram } from "../object/describe.ts";
 export { printProgram } from "../object/listing.ts";
 export { parseMapFile } from "../object/map_file.ts";

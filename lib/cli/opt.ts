@@ -6,8 +6,9 @@
 
 import { buildCommand, type Command } from "@stricli/core";
 import type { CompileOptions, FunctionReport } from "../compile.ts";
+import { EpassError } from "../errors.ts";
 import type { Version } from "../isa/ops.ts";
-import type { Format } from "../object/program.ts";
+import type { Format, Program } from "../object/program.ts";
 import {
   type CliContext,
   fromFlag,
@@ -21,8 +22,9 @@ import {
 } from "./context.ts";
 import { EXIT, exitStatus, failureText, UsageError } from "./failure.ts";
 import type { Host } from "./host.ts";
+import { type KernelFlags, kernelFlags, kernelOptions, withKernel } from "./kernel_flags.ts";
 
-interface Flags {
+interface Flags extends KernelFlags {
   readonly output?: string;
   readonly outDir?: string;
   readonly optimize: "0";
@@ -30,6 +32,7 @@ interface Flags {
   readonly to?: Format;
   readonly cpu?: "v1" | "v2" | "v3" | "v4";
   readonly check: boolean;
+  readonly verify: boolean;
   readonly json: boolean;
 }
 
@@ -42,6 +45,8 @@ interface Job {
 /** What `--json` tells about a file. */
 interface FileReport extends Job {
   readonly functions: readonly FunctionReport[];
+  /** Whether the kernel takes the rewrite as it takes the input; absent without `--verify`. */
+  readonly verified?: boolean;
 }
 
 const baseName = (path: string): string => path.replace(/^.*[/\\]/, "");
@@ -84,13 +89,71 @@ function compileOptions(flags: Flags): CompileOptions {
   };
 }
 
+/** What the kernel says of a rewrite. */
+interface Judgement {
+  /** Whether it takes the rewrite as it takes the input. */
+  readonly verified: boolean;
+  /** Functions to carry verbatim. */
+  readonly verbatim: ReadonlyMap<number, string>;
+  /** The same in words. */
+  readonly note: string;
+}
+
+/** Asks the kernel which functions must stay as they are; without one, the rewrite stands unverified. */
+async function judgeRewrite(
+  host: Host,
+  { input }: Job,
+  program: Program,
+  flags: Flags,
+): Promise<Judgement> {
+  const { compileProgram, settleRewrite } = await import("./library.ts");
+  const options = await kernelOptions(host, flags);
+  const compile = { ...compileOptions(flags), to: program.format };
+  try {
+    const { verbatim, rows, accepted } = await withKernel(input, (kernel) =>
+      settleRewrite(
+        kernel,
+        program,
+        (verbatim) => compileProgram(program, { ...compile, verbatim }).bytes,
+        options,
+      ));
+    if (!accepted) {
+      const note = "the kernel refuses every rewrite: the input is kept";
+      return {
+        verified: false,
+        verbatim: new Map(program.functions.map((f) => [f.index, note])),
+        note,
+      };
+    }
+    const loaded = rows.filter(({ verdict }) => verdict.accepted).length;
+    const note = `the kernel accepts ${loaded} of ${rows.length} programs, none less than before`;
+    return { verified: true, verbatim, note };
+  } catch (error) {
+    if (!(error instanceof EpassError)) throw error;
+    return { verified: false, verbatim: new Map(), note: `not verified: ${error.message}` };
+  }
+}
+
 async function rewrite(host: Host, job: Job, flags: Flags): Promise<FileReport> {
   const { compileProgram } = await import("./library.ts");
   const program = await readInput(host, job.input, flags.from);
-  const compiled = naming(job.input, () => compileProgram(program, compileOptions(flags)));
+  const judged = flags.verify ? await judgeRewrite(host, job, program, flags) : null;
+  const options = compileOptions(flags);
+  const compiled = naming(
+    job.input,
+    () =>
+      compileProgram(
+        program,
+        judged === null ? options : { ...options, verbatim: judged.verbatim },
+      ),
+  );
   await host.write(job.output, compiled.bytes);
-  await reportNotes(host, job.input, compiled.notes);
-  return { ...job, functions: compiled.functions };
+  await reportNotes(host, job.input, [
+    ...compiled.notes,
+    ...(judged === null ? [] : [judged.note]),
+  ]);
+  const report = { ...job, functions: compiled.functions };
+  return judged === null ? report : { ...report, verified: judged.verified };
 }
 
 const sum = (numbers: readonly number[]): number => numbers.reduce((total, n) => total + n, 0);
@@ -169,6 +232,13 @@ export const optCommand: Command<CliContext> = buildCommand({
         withNegated: false,
         brief: "Check the SSA form and the register allocation of every function",
       },
+      verify: {
+        kind: "boolean",
+        default: false,
+        withNegated: false,
+        brief: "Load the rewrite into the running kernel; what it refuses stays as it was",
+      },
+      ...kernelFlags,
       json: jsonFlag,
     },
     aliases: { o: "output" },
@@ -183,10 +253,13 @@ export const optCommand: Command<CliContext> = buildCommand({
     fullDescription:
       `Lifts every function to SSA, lowers it and puts it back; all else in an object stays as it is. A
 function that cannot be lifted is carried verbatim, with the reason.
---json prints {"files":[{"input","output",
+--verify loads each rewritten program beside its original. Where the kernel refuses, first the function in
+which the verifier stopped stays verbatim, then the whole program, with the reason. Without the permission
+or the libraries for it, the rewrite is written unverified, and a note says so.
+--json prints {"files":[{"input","output","verified"?,
   "functions":[{"name","section","insnsBefore","insnsAfter","lifted","reason"?}]}]}.`,
     customUsage: [
-      "IN... (-o OUT | --out-dir DIR) [-O0] [--from F] [--to F] [--cpu V] [--check] [--json]",
+      "IN... (-o OUT | --out-dir DIR) [-O0] [--from F] [--to F] [--cpu V] [--check] [--verify] [--json]",
     ],
   },
 });

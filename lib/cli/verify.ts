@@ -121,13 +121,9 @@ function reportJson(rows: readonly VerifyRow[], log: boolean): string {
   return jsonText({ programs });
 }
 
-/** Whether a program fares worse than it must: refused, unless its original was too. */
-const isWorse = ({ verdict, original }: VerifyRow): boolean =>
-  !verdict.accepted && original?.accepted !== false;
-
 async function verify(this: CliContext, flags: Flags, input: string): Promise<void> {
   const { host } = this;
-  const { verifyPrograms } = await import("./library.ts");
+  const { isWorse, verifyPrograms } = await import("./library.ts");
   const program = await readInput(host, input, flags.from);
   const original = flags.against === undefined
     ? null

@@ -81,3 +81,13 @@ export function verifyPrograms(
     return { verdict: verdictOn(kernel, program, fn, { ...options, type }), original: first };
   });
 }
+
+/**
+ * Whether a program fares worse than it must.
+ *
+ * @param row The program.
+ * @returns True if it is refused, unless its original is too.
+ */
+export function isWorse({ verdict, original }: VerifyRow): boolean {
+  return !verdict.accepted && original?.accepted !== false;
+}

@@ -1,0 +1,61 @@
+/**
+ * Rewrites that the kernel refuses: what goes back to the original, step by step.
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import { compileProgram } from "../../lib/compile.ts";
+import { Kernel } from "../../lib/kernel/kernel.ts";
+import { settleRewrite } from "../../lib/kernel/settle.ts";
+import { assemble } from "../../lib/isa/assemble.ts";
+import { encode } from "../../lib/isa/codec.ts";
+import { loadProgram } from "../../lib/object/load.ts";
+import { testWith } from "../support.ts";
+
+const bytesOf = (text: string): Uint8Array => encode(assemble(text).insns);
+
+const GOOD = "r0 = 0\ncall sub\nexit\nsub:\nr0 = 1\nexit\n";
+const BAD_MAIN = GOOD.replace("r0 = 0", "r0 = *(u64 *)(r1 + 8000)");
+const BAD_SUB = GOOD.replace("r0 = 1", "r0 = r7");
+
+/** Settles a program whose rewrite has the faults that `rewrite` puts in. */
+function settle(rewrite: (verbatim: ReadonlyMap<number, string>) => string) {
+  const kernel = new Kernel();
+  try {
+    const program = loadProgram(bytesOf(GOOD), { from: "raw" });
+    return settleRewrite(kernel, program, (v) => bytesOf(rewrite(v)), { type: "xdp" });
+  } finally {
+    kernel.close();
+  }
+}
+
+testWith("kernel", "a rewrite that is accepted stays", () => {
+  const { verbatim, accepted } = settle(() => GOOD);
+  assert.deepEqual([verbatim.size, accepted], [0, true]);
+});
+
+testWith("kernel", "the function in which the verifier stopped goes back", () => {
+  const { verbatim, accepted } = settle((v) => v.has(1) ? GOOD : BAD_SUB);
+  assert.deepEqual([[...verbatim.keys()], accepted], [[1], true]);
+  assert.match(verbatim.get(1)!, /the kernel refuses .*: R7 !read_ok/);
+});
+
+testWith("kernel", "then the whole program", () => {
+  const { verbatim, accepted } = settle((v) => v.size === 2 ? GOOD : BAD_MAIN);
+  assert.deepEqual([[...verbatim.keys()].sort(), accepted], [[0, 1], true]);
+});
+
+testWith("kernel", "and if nothing helps, the rewrite is not accepted", () => {
+  assert.equal(settle(() => BAD_MAIN).accepted, false);
+});
+
+Deno.test("functions to carry verbatim are, with the reason", () => {
+  const program = loadProgram(bytesOf(GOOD), { from: "raw" });
+  const { bytes, functions } = compileProgram(program, { verbatim: new Map([[0, "because"]]) });
+  assert.deepEqual([...bytes], [...bytesOf(GOOD)]);
+  assert.deepEqual(functions.map((fn) => [fn.lifted, fn.reason]), [
+    [false, "because"],
+    [true, undefined],
+  ]);
+});
