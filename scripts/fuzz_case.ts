@@ -66,6 +66,9 @@ export const MEMORY_LIMIT = 0x4000_0000;
 /** How many mutations an input gets: mostly one, as most inputs with more are refused early. */
 const MUTATIONS = [1, 1, 1, 1, 1, 1, 2, 2, 3, 8];
 
+/** The most bytes of a mutated input. */
+const MAX_SIZE = 2_000_000;
+
 /** The usual options, or an ISA version and few registers. */
 function compileOptions(random: Random): CompileOptions {
   if (random.chance(0.6)) return { check: true };
@@ -106,7 +109,7 @@ export function mutant(inputs: Inputs, { seed, kind: only }: Cases, number: numb
   const compile = compileOptions(random);
   let mutated = bytes;
   for (let n = random.pick(MUTATIONS); n > 0; n--) {
-    mutated = mutateOnce(random, kind, mutated);
+    mutated = mutateOnce(random, kind, mutated).slice(0, MAX_SIZE);
   }
   return { kind, name, format, bytes: mutated, compile };
 }
