@@ -32,6 +32,20 @@ export interface BpfTargetOptions {
 
 const makeJump = (): BpfInsn => new BpfInsn(BPF.goto, -1, []);
 
+/** More values than this cannot be alive at once: what registers and a frame hold. */
+const MOST_PARAMS = 10 + FRAME_SIZE / 8;
+
+/** Refuses blocks with so many parameters that allocating them is in vain, and slow. */
+function checkParams(fn: IrFunction): void {
+  for (const { id, params } of fn.blocks) {
+    if (params.length <= MOST_PARAMS) continue;
+    throw new UnsupportedError(
+      `cannot allocate registers: block b${id} has ${params.length} parameters, the most is ${MOST_PARAMS}`,
+      { function: fn.name },
+    );
+  }
+}
+
 function validate(
   machine: MachineFunction<BpfInsn>,
   allocated: AllocatedFunction<BpfInsn>,
@@ -51,6 +65,7 @@ function validate(
  * @throws {UnsupportedError} If it needs more stack than a frame has, or instructions that the ISA version lacks.
  */
 export function compileToBpf(fn: IrFunction, options: BpfTargetOptions): FunctionCode {
+  checkParams(fn);
   const machine = lowerToBpf(fn, options);
   const allocated = allocateRegisters(machine, bpfRegisters(options.registers), makeJump);
   if (options.check === true) validate(machine, allocated);

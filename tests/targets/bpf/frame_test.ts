@@ -7,6 +7,7 @@ import { encode } from "../../../lib/isa/codec.ts";
 import { loadProgram } from "../../../lib/object/load.ts";
 import type { Program } from "../../../lib/object/program.ts";
 import { frameExtent } from "../../../lib/targets/bpf/frame.ts";
+import { compileToBpf } from "../../../lib/targets/bpf/target.ts";
 import { Vm } from "../../../lib/vm/vm.ts";
 
 const parse = (body: string): IrFunction =>
@@ -143,4 +144,26 @@ Deno.test("a function whose spills do not fit is carried verbatim, with the reas
     assert.deepEqual(code, program.bytes);
     assert.ok(compileProgram(program).functions[0].lifted);
   }
+});
+
+Deno.test("more values than registers and a frame hold are refused soon", () => {
+  const count = 3000;
+  const list = (item: (i: number) => string) => Array.from({ length: count }, (_, i) => item(i));
+  const stores = list((i) => ` store.u64 v0, v${i + 1}\n`).join("");
+  const params = parse(`b0(v0):
+  jump b1(${list(() => "v0")})
+b1(${list((i) => `v${i + 1}`)}):
+${stores} branch.64.eq v0, 1, b1(${list((i) => `v${count - i}`)}), b2
+b2:
+  return v0`);
+  const loads = list((i) => ` v${i + 1} = load.u64 v0 + ${i}\n`).join("");
+  const values = parse(`b0(v0):\n${loads}${stores} return v0`);
+  const start = performance.now();
+  for (const fn of [params, values]) {
+    assert.throws(
+      () => compileToBpf(fn, { cpu: 4, order: "little" }),
+      /cannot allocate registers: .*(3000 parameters|\d+ spill slots)/,
+    );
+  }
+  assert.ok(performance.now() - start < 2000, `${performance.now() - start} ms`);
 });
