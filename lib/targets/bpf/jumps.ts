@@ -73,6 +73,14 @@ export function relaxJumps(buffer: CodeBuffer, cpu: Version): LinkedCode {
   return cpu >= 4 ? withLongJumps(buffer, jumps, slots) : withTrampolines(buffer, jumps, slots);
 }
 
+/** By index of an instruction, how many jumps come before it. */
+function jumpsBefore(buffer: CodeBuffer, jumps: readonly Jump[]): Int32Array {
+  const before = new Int32Array(buffer.insns.length + 1);
+  for (const { at } of jumps) before[at + 1] = 1;
+  for (let i = 1; i < before.length; i++) before[i] += before[i - 1];
+  return before;
+}
+
 /** Replaces far `goto`s by `gotol`, and sends far conditional jumps over one at the end of the function. */
 function withLongJumps(
   buffer: CodeBuffer,
@@ -83,10 +91,11 @@ function withLongJumps(
   // `if c goto L` becomes `if c goto +1; goto +1; gotol L`.
   const insertions: Insertion[] = [];
   const retarget = new Map<number, number>();
-  // What is inserted makes other jumps longer, by at most two slots for each jump.
-  const reach = REACH - 2 * jumps.length;
+  // What is inserted makes a jump longer, by at most two slots for each jump that it passes and for itself.
+  const before = jumpsBefore(buffer, jumps);
   for (const { at, to } of jumps) {
-    if (Math.abs(slots[to] - slots[at] - 1) <= Math.max(reach, 0)) continue;
+    const passed = Math.abs(before[to] - before[at]) + 1;
+    if (Math.abs(slots[to] - slots[at] - 1) + 2 * passed <= REACH) continue;
     const insn = buffer.insns[at];
     if (insn.op === BPF.goto) {
       insn.op = BPF.gotol;

@@ -262,3 +262,19 @@ Deno.test("a lifted function beyond the reach behaves the same", () => {
     assert.ok(equalBytes(twice.bytes, compileProgram(loadProgram(once.bytes), { cpu }).bytes));
   }
 });
+
+Deno.test("short jumps stay short beside one that is far", () => {
+  const code = new Code();
+  const end = code.label();
+  code.emit(MOV, 0);
+  code.emit(IF, 1, 0, end);
+  for (let i = 0; i < 20_000; i++) {
+    const next = code.label();
+    code.emit(SET, 0, 1, next);
+    code.emit(ADD, 0, 1);
+    code.here(next);
+  }
+  code.here(end);
+  code.emit(EXIT);
+  assert.equal(relax(code, 4).length, code.buffer.insns.length + 2);
+});
