@@ -11,7 +11,8 @@
  */
 
 import { type AllocatedBlock, type AllocatedFunction, Step } from "./allocation.ts";
-import { BlockAllocator, TEMP_SLOT } from "./block_allocator.ts";
+import { BlockAllocator } from "./block_allocator.ts";
+import { TEMP_SLOT } from "./fixed_operands.ts";
 import { computeLiveness } from "./liveness.ts";
 import {
   type MachineBlock,

@@ -24,14 +24,19 @@ export interface Move {
   readonly vreg: number;
 }
 
+/** Where steps are appended. */
+interface Steps<I extends MachineInsn> {
+  push(step: Step<I>): unknown;
+}
+
 /** Emits the moves of one place; holds what is needed to break cycles. */
 class Sequencer<I extends MachineInsn> {
   readonly #pending: Move[];
-  readonly #steps: Step<I>[];
+  readonly #steps: Steps<I>;
   readonly #tempSlot: () => number;
   #free: number;
 
-  constructor(moves: readonly Move[], free: number, steps: Step<I>[], tempSlot: () => number) {
+  constructor(moves: readonly Move[], free: number, steps: Steps<I>, tempSlot: () => number) {
     this.#pending = moves.filter((move) => move.dst !== move.src).map((move) => ({ ...move }));
     this.#steps = steps;
     this.#tempSlot = tempSlot;
@@ -113,7 +118,7 @@ class Sequencer<I extends MachineInsn> {
 export function appendMoves<I extends MachineInsn>(
   moves: readonly Move[],
   free: number,
-  steps: Step<I>[],
+  steps: Steps<I>,
   tempSlot: () => number,
 ): void {
   if (moves.length === 1) {
