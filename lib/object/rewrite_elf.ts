@@ -8,7 +8,13 @@ import { equalBytes } from "../bytes.ts";
 import { UnsupportedError } from "../errors.ts";
 import { encode } from "../isa/codec.ts";
 import { writeBtfExt, type WrittenBtfExt } from "./btf_ext.ts";
-import { ELF, type ElfRelocation, RELOCATION, type RelocationTable } from "./elf.ts";
+import {
+  ELF,
+  type ElfRelocation,
+  type ElfSection,
+  RELOCATION,
+  type RelocationTable,
+} from "./elf.ts";
 import type { ElfObject } from "./elf_object.ts";
 import { writeElf } from "./elf_write.ts";
 import { emitSection, type EmittedSection, movedSymbol } from "./emit_code.ts";
@@ -123,11 +129,13 @@ class Rewriter {
     const view = new DataView(bytes.buffer);
     for (const { index, section, value, size } of symbols) {
       const moved = this.layout.byElfIndex.get(section);
-      if (moved === undefined || !moved.changed) continue;
+      // What lies or ends outside its section is no place in the code.
+      const limit = this.object.sections[section]?.size ?? 0;
+      if (moved === undefined || !moved.changed || value > limit) continue;
       const place = moved.movedByte(value);
       const at = index * ELF.SYM_SIZE;
       view.setBigUint64(at + 8, BigInt(place), this.little);
-      if (size === 0) continue;
+      if (size === 0 || value + size > limit) continue;
       view.setBigUint64(at + 16, BigInt(moved.movedByte(value + size) - place), this.little);
     }
     this.replace(symbolSection.index, bytes);
@@ -138,7 +146,7 @@ class Rewriter {
     for (const table of this.object.tables) {
       const section = this.object.sections[table.target];
       if (this.layout.byElfIndex.has(table.target) || isStale(section.name)) continue;
-      if (section.name === ".BTF" || section.name === ".BTF.ext") continue;
+      if (section.name === ".BTF" || section.name === ".BTF.ext" || isTable(section)) continue;
       if (table.section.type === ELF.SHT_RELA) {
         const entries = table.entries.map((entry) => this.aimEntry(entry));
         this.replace(table.section.index, encodeTable(entries, true, this.little));
@@ -241,6 +249,12 @@ const severalTables = (section: string, count: number): UnsupportedError =>
 /** Whether a section describes places in code for debuggers and unwinders. */
 function isStale(name: string): boolean {
   return /^(?:\.rela?)?\.(?:z?debug_|eh_frame$)/.test(name);
+}
+
+/** Whether a section is a table of the format itself, which nothing relocates. */
+function isTable({ type }: ElfSection): boolean {
+  return type === ELF.SHT_SYMTAB || type === ELF.SHT_STRTAB || type === ELF.SHT_REL ||
+    type === ELF.SHT_RELA;
 }
 
 /** An entry in another place. */

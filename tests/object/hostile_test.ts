@@ -132,6 +132,25 @@ Deno.test("objects of many overlapping sections cost no quadratic work", () => {
   }
 });
 
+Deno.test("what was loaded is still loaded when its code has moved", () => {
+  const { sections, headersOffset, symbols, symbolSection } = loadProgram(read("firewall")).elf!;
+  const code = sections.find((s) => s.name === "xdp")!.index;
+  const symbol = symbolSection!.offset + 24 * symbols.find((s) => s.section === code)!.index;
+  const table = headersOffset + 64 * sections.find((s) => s.name === ".rel.BTF.ext")!.index;
+  const changes: Record<string, (view: DataView) => void> = {
+    "a symbol of absurd size": (v) => v.setBigUint64(symbol + 16, 2n ** 53n - 1n, true),
+    "a symbol far outside": (v) => v.setBigUint64(symbol + 8, 2n ** 53n - 1n, true),
+    "relocations of the symbols": (v) => v.setUint32(table + 44, symbolSection!.index, true),
+  };
+  for (const [what, change] of Object.entries(changes)) {
+    const bytes = read("firewall");
+    change(new DataView(bytes.buffer));
+    const program = loadProgram(bytes);
+    const { bytes: moved } = rewriteProgram(program, padAll(program, (i) => i === 0 ? 3 : 0));
+    assert.doesNotThrow(() => loadProgram(moved), what);
+  }
+});
+
 Deno.test("errors name the section", () => {
   const check = (change: (view: DataView) => void, message: RegExp, section?: string): void => {
     const bytes = read("firewall");
