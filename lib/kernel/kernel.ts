@@ -202,32 +202,35 @@ export class Kernel {
     type: number,
     level: number,
   ): KernelLoad {
-    const object = this.#libbpf!.open(bytes, OBJECT_NAME);
-    const target = object.programs().find(({ name }) => name === fn.name)!;
-    const log = this.#log(level);
-    for (const map of object.maps()) object.resize(map, plannedSizes(map.type, map));
     const attachType = options.attachType === undefined
       ? null
       : numberOf(ATTACH_TYPES, options.attachType, "attach type");
     const held = readMaps(program.elf!).flatMap(({ values }) => values.map(({ name }) => name));
-    object.select(target, { type, attachType, log }, new Set(held));
-    const { status, reasons } = object.load();
-    const about = {
-      program: fn.name,
-      section: fn.section.name,
-      type: PROGRAM_TYPES[type],
-      instructions: object.slots(target),
-      problem: status < 0 ? reasons || `the kernel says ${errnoName(-status)}` : "",
-      log: logText(log.buffer),
-    };
-    if (status < 0) {
-      object.close();
-      return { verdict: judge({ ...about, sizes: null }), loaded: null };
+    const log = this.#log(level);
+    const object = this.#libbpf!.open(bytes, OBJECT_NAME);
+    let loaded: LoadedProgram | null = null;
+    try {
+      const target = object.programs().find(({ name }) => name === fn.name)!;
+      for (const map of object.maps()) object.resize(map, plannedSizes(map.type, map));
+      object.select(target, { type, attachType, log }, new Set(held));
+      const { status, reasons } = object.load();
+      const about = {
+        program: fn.name,
+        section: fn.section.name,
+        type: PROGRAM_TYPES[type],
+        instructions: object.slots(target),
+        problem: status < 0 ? reasons || `the kernel says ${errnoName(-status)}` : "",
+        log: logText(log.buffer),
+      };
+      if (status < 0) return { verdict: judge({ ...about, sizes: null }), loaded };
+      const fd = object.programFd(target);
+      const verdict = judge({ ...about, sizes: this.#bpf.programInfo(fd) });
+      const maps = object.maps().map((map) => ({ ...map, fd: object.mapFd(map) }));
+      loaded = { fd, maps, close: () => object.close() };
+      return { verdict, loaded };
+    } finally {
+      if (loaded === null) object.close();
     }
-    const fd = object.programFd(target);
-    const maps = object.maps().map((map) => ({ ...map, fd: object.mapFd(map) }));
-    const loaded = { fd, maps, close: () => object.close() };
-    return { verdict: judge({ ...about, sizes: this.#bpf.programInfo(fd) }), loaded };
   }
 
   #loadOwn(
@@ -253,12 +256,15 @@ export class Kernel {
       if (status >= 0) this.#bpf.close(status);
       for (const { fd } of maps) this.#bpf.close(fd);
     };
-    if (status < 0) {
-      close();
-      return { verdict: judge({ ...about, sizes: null }), loaded: null };
+    let loaded: LoadedProgram | null = null;
+    try {
+      if (status < 0) return { verdict: judge({ ...about, sizes: null }), loaded };
+      const verdict = judge({ ...about, sizes: this.#bpf.programInfo(status) });
+      loaded = { fd: status, maps, close };
+      return { verdict, loaded };
+    } finally {
+      if (loaded === null) close();
     }
-    const sizes = this.#bpf.programInfo(status);
-    return { verdict: judge({ ...about, sizes }), loaded: { fd: status, maps, close } };
   }
 
   /** What the own loader loads a program as. */

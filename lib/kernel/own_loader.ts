@@ -35,19 +35,16 @@ export interface OwnLoad {
 
 /** Puts the first contents into a map, and freezes it if they never change. */
 function fill(bpf: Bpf, plan: MapPlan, fd: number): void {
-  const steps = [];
+  let status = 0;
   if (plan.contents !== null) {
     const value = buffer(plan.valueSize);
     value.set(plan.contents.subarray(0, plan.valueSize));
-    steps.push(() => bpf.updateMap(fd, buffer(plan.keySize), value));
+    status = bpf.updateMap(fd, buffer(plan.keySize), value);
   }
-  if (plan.frozen) steps.push(() => bpf.freezeMap(fd));
-  for (const step of steps) {
-    const status = step();
-    if (status < 0) {
-      throw new EpassError(`cannot fill map ${plan.name}: the kernel says ${errnoName(-status)}`);
-    }
-  }
+  if (status === 0 && plan.frozen) status = bpf.freezeMap(fd);
+  if (status === 0) return;
+  bpf.close(fd);
+  throw new EpassError(`cannot fill map ${plan.name}: the kernel says ${errnoName(-status)}`);
 }
 
 /** Creates a map with the one that it is modelled on, if it holds maps. */
