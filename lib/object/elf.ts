@@ -256,10 +256,14 @@ function readSectionHeaders(bytes: Uint8Array, header: Header): RawSection[] {
 }
 
 function nameSections(raw: readonly RawSection[], names: number): ElfSection[] {
-  const table = new StringTable(
-    names < raw.length && names !== 0 ? raw[names].bytes : new Uint8Array(1),
-    "section name table",
-  );
+  const strings = names < raw.length && names !== 0 ? raw[names] : null;
+  if (strings !== null && strings.type !== ELF.SHT_STRTAB) {
+    throw new DecodeError(
+      `cannot read section name table: section ${names} is no string table`,
+      { offset: strings.offset },
+    );
+  }
+  const table = new StringTable(strings?.bytes ?? new Uint8Array(1), "section name table");
   return raw.map(({ nameOffset, ...section }) => ({ ...section, name: table.at(nameOffset) }));
 }
 
@@ -289,9 +293,11 @@ function readSymbols(
 ): ElfSymbol[] {
   checkEntrySize(symtab, ELF.SYM_SIZE);
   const strings = sections[symtab.link];
-  if (strings === undefined) {
+  if (strings?.type !== ELF.SHT_STRTAB) {
     throw new DecodeError(
-      `cannot read section ${symtab.name}: no section ${symtab.link} for its names`,
+      `cannot read section ${symtab.name}: ${
+        strings === undefined ? "no section" : "no string table in section"
+      } ${symtab.link} for its names`,
       { section: symtab.name },
     );
   }

@@ -103,6 +103,8 @@ function crowdedObject(count: number, change: (header: DataView, i: number) => v
     header.setUint32(8, i < 2 ? 0 : 6, true);
     header.setUint32(48, 1, true);
     change(header, i);
+    // The second holds the names.
+    if (i === 1) header.setUint32(4, 3, true);
   }
   return bytes;
 }
@@ -169,11 +171,13 @@ Deno.test("errors name the section", () => {
     headersOffset + sections.find((s) => s.name === name)!.index * 64;
   const offset = (name: string): number => sections.find((s) => s.name === name)!.offset;
 
+  check((v) => v.setUint16(62, 2, true), /section name table: section 2 is no string table/);
   check((v) => v.setUint16(60, 0xfff0, true), /cannot read section headers: .* exceed the file/);
   check((v) => v.setBigUint64(40, 1n << 60n, true), /absurd size or offset/);
   check((v) => v.setUint32(at("xdp") + 32, 0xffff, true), /cannot read section \d+: .* exceed/);
   check((v) => v.setUint32(at("xdp") + 32, 12, true), /not a whole number of instructions/, "xdp");
   check((v) => v.setUint32(at(".symtab") + 40, 999, true), /no section 999/, ".symtab");
+  check((v) => v.setUint32(at(".symtab") + 40, 3, true), /no string table in section 3/, ".symtab");
   check((v) => v.setUint32(offset(".relxdp") + 12, 0x7fff, true), /no symbol 32767/, ".relxdp");
   check((v) => v.setUint16(offset(".BTF"), 0, true), /cannot read .BTF: magic 0x0/, ".BTF");
   check((v) => v.setUint32(offset(".BTF") + 12, 0xffff_ffff, true), /tables exceed/, ".BTF");
