@@ -5,9 +5,10 @@
  */
 
 import { EpassError } from "../lib/errors.ts";
-import type { KernelLoadOptions } from "../lib/kernel/kernel.ts";
+import { Kernel, type KernelLoadOptions } from "../lib/kernel/kernel.ts";
 import { type MapFile, parseMapFile } from "../lib/object/map_file.ts";
 import type { Program, ProgramFunction } from "../lib/object/program.ts";
+import { summaryLine } from "./tally.ts";
 
 /** A program that the baseline table calls accepted. */
 export interface Row {
@@ -64,4 +65,20 @@ export function functionOf(program: Program, name: string): ProgramFunction {
   const fn = name === "" ? program.functions[0] : program.functions.find((f) => f.name === name);
   if (fn === undefined) throw new EpassError(`cannot find ${name}`);
   return fn;
+}
+
+/**
+ * Opens the kernel, or ends the script as one skipped check where that is not possible.
+ *
+ * @returns The kernel.
+ */
+export function openKernel(): Kernel {
+  try {
+    return new Kernel();
+  } catch (error) {
+    if (!(error instanceof EpassError)) throw error;
+    console.log(`skipped: ${error.message}`);
+    console.log(summaryLine({ passed: 0, failed: 0, skipped: 1 }));
+    Deno.exit(0);
+  }
 }

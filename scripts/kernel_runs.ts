@@ -2,7 +2,7 @@
  * Every program of the corpus that the kernel can run, original and rewritten, on the same random inputs: return value,
  * output bytes and map contents. Needs root and libbpf.
  *
- * `deno run --allow-read --allow-env --allow-ffi scripts/kernel_runs.ts [--count N] [--seed S] [FILTER...]`
+ * `deno run -P=kernel scripts/kernel_runs.ts [--count N] [--seed S] [--registers MASK] [FILTER...]`
  *
  * @module
  */
@@ -10,11 +10,11 @@
 import { parseArgs } from "node:util";
 import { compileProgram } from "../lib/compile.ts";
 import { EpassError } from "../lib/errors.ts";
-import { Kernel } from "../lib/kernel/kernel.ts";
 import { compareTestRuns } from "../lib/kernel/test_run.ts";
 import { loadProgram } from "../lib/object/load.ts";
 import type { Program } from "../lib/object/program.ts";
-import { CORPUS, dumpRows, functionOf, objectRows } from "./kernel_rows.ts";
+import { CORPUS, dumpRows, functionOf, objectRows, openKernel } from "./kernel_rows.ts";
+import { summaryLine } from "./tally.ts";
 
 const { values, positionals } = parseArgs({
   args: Deno.args,
@@ -44,7 +44,7 @@ function pairOf(input: string): { original: Program; rewritten: Program } {
   return pair;
 }
 
-const kernel = new Kernel();
+const kernel = openKernel();
 const refusals = new Map<string, number>();
 let programs = 0, runs = 0, unstable = 0, maps = 0, differing = 0;
 for (const { input, program, options } of [...objectRows(), ...dumpRows()]) {
@@ -76,4 +76,5 @@ console.log(
   `${programs} programs, ${runs} inputs run, ${unstable} on which the original differs from itself, ` +
     `${maps} maps compared, ${differing} programs differ`,
 );
+console.log(summaryLine({ passed: programs - differing, failed: differing, skipped: 0 }));
 Deno.exit(differing === 0 ? 0 : 1);
