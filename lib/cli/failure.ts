@@ -23,13 +23,21 @@ export function exitStatus(error: unknown): number {
   return error instanceof EpassError ? EXIT.input : EXIT.defect;
 }
 
+/** Text on one line: a name in a hostile input may hold line feeds and terminal escapes. */
+function printable(text: string): string {
+  // deno-lint-ignore no-control-regex
+  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, (char) => {
+    return `\\x${char.charCodeAt(0).toString(16).padStart(2, "0")}`;
+  });
+}
+
 /** The input and line of a place, as compilers write it: `main.s:3:5: `. */
 function origin(place: ErrorPlace): string {
   const parts = [place.input, place.line, place.line === undefined ? undefined : place.column];
   const known = parts.filter((part) => part !== undefined);
   return known.length === 0
     ? ""
-    : `${place.input === undefined ? "line " : ""}${known.join(":")}: `;
+    : printable(`${place.input === undefined ? "line " : ""}${known.join(":")}: `);
 }
 
 /** The rest of a place, in words. */
@@ -39,7 +47,7 @@ function position(place: ErrorPlace): string {
   if (place.section) parts.push(`section ${place.section}`);
   if (place.pc !== undefined) parts.push(`instruction at slot ${place.pc}`);
   if (place.offset !== undefined) parts.push(`offset ${place.offset}`);
-  return parts.length === 0 ? "" : `\n  at ${parts.join(", ")}`;
+  return parts.length === 0 ? "" : `\n  at ${printable(parts.join(", "))}`;
 }
 
 /**
@@ -49,7 +57,7 @@ function position(place: ErrorPlace): string {
 export function failureText(error: unknown): string {
   if (error instanceof UsageError) return `epass: ${error.message}`;
   if (error instanceof EpassError) {
-    return `epass: ${origin(error.place)}${error.message}${position(error.place)}`;
+    return `epass: ${origin(error.place)}${printable(error.message)}${position(error.place)}`;
   }
   const { message, stack } = error instanceof Error ? error : new Error(String(error));
   return `epass: internal error: ${message}\n` +
