@@ -9,30 +9,13 @@
  */
 
 import { MachineBlock, type MachineEdge, type MachineFunction } from "../../codegen/machine.ts";
-import type { ByteOrder } from "../../bytes.ts";
 import { InvariantError, UnsupportedError } from "../../errors.ts";
-import type { CoreRecord } from "../../object/program.ts";
 import type { Block, IrFunction, Terminator, Value } from "../../ir/function.ts";
-import {
-  ATOMIC,
-  type AtomicOp,
-  COND,
-  type Cond,
-  type Op,
-  type Version,
-  type Width,
-} from "../../isa/ops.ts";
-import { type Attachment, BPF, BpfInsn, CALL_CLOBBERS, FRAME_REGISTER } from "./code.ts";
-import { Immediates } from "./immediates.ts";
+import { ATOMIC, type AtomicOp } from "../../isa/ops.ts";
+import { BPF, type BpfInsn, CALL_CLOBBERS, FRAME_REGISTER } from "./code.ts";
+import { type BpfOptions, coreAttachment, InsnBuilder } from "./insn_builder.ts";
+import { lowerBranch } from "./lower_branch.ts";
 import { Rows } from "./rows.ts";
-
-/** What lowering must know of the target machine. */
-export interface BpfOptions {
-  /** Newest ISA version that may be used. */
-  readonly cpu: Version;
-  /** Byte order of the program. */
-  readonly order: ByteOrder;
-}
 
 const NONE: readonly number[] = [];
 
@@ -46,51 +29,34 @@ const ARGUMENT_REGISTERS: readonly (readonly number[])[] = [
   [1, 2, 3, 4, 5],
 ];
 
-/** The attachment that carries a CO-RE record, if there is one. */
-function coreAttachment(core: CoreRecord | null): Attachment | null {
-  return core === null ? null : { relocation: null, core, target: -1 };
-}
-
 /** Lowers one function. */
 class Lowering {
   readonly #fn: IrFunction;
-  readonly #options: BpfOptions;
-  readonly #remat: (readonly BpfInsn[] | null)[];
-  readonly #homes: number[] = [];
-  readonly #immediates: Immediates;
-  #hints: Int8Array<ArrayBuffer>;
-  #vregs: number;
-  #zero = -1;
-  readonly #insns: BpfInsn[] = [];
-  #pc = -1;
+  readonly #out: InsnBuilder;
+  /** Ids of the blocks whose branch was lowered to the inverse condition. */
+  readonly #flipped: Set<number> = new Set();
 
   constructor(fn: IrFunction, options: BpfOptions) {
     this.#fn = fn;
-    this.#options = options;
-    this.#vregs = fn.valueCount;
-    this.#remat = new Array(fn.valueCount).fill(null);
-    this.#immediates = new Immediates(fn.valueCount);
-    this.#hints = new Int8Array(fn.valueCount).fill(-1);
+    this.#out = new InsnBuilder(fn, options);
   }
 
   run(): MachineFunction<BpfInsn> {
-    const blocks: MachineBlock<BpfInsn>[] = [];
-    const byId: MachineBlock<BpfInsn>[] = [];
-    for (const block of this.#fn.blocks) {
-      const machine = this.#block(block, blocks.length);
-      blocks.push(machine);
-      byId[block.id] = machine;
+    const { blocks } = this.#fn;
+    const machine: MachineBlock<BpfInsn>[] = new Array(blocks.length);
+    const byId: MachineBlock<BpfInsn>[] = new Array(this.#fn.blockCount);
+    for (let i = 0; i < blocks.length; i++) {
+      byId[blocks[i].id] = machine[i] = this.#block(blocks[i], i);
     }
-    for (const block of this.#fn.blocks) this.#edges(block, byId);
-    const homes = new Int8Array(this.#vregs).fill(-1);
-    for (const vreg of this.#homes) homes[vreg] = FRAME_REGISTER;
+    for (let i = 0; i < blocks.length; i++) this.#edges(blocks[i], byId);
+    const { vregCount, hints, remat } = this.#out;
     return {
       name: this.#fn.name,
-      blocks,
-      vregCount: this.#vregs,
-      hints: this.#hints,
-      homes,
-      remat: this.#remat,
+      blocks: machine,
+      vregCount,
+      hints,
+      homes: this.#out.homes(),
+      remat,
       entryRegisters: this.#entryRegisters(),
     };
   }
@@ -114,150 +80,51 @@ class Lowering {
   #block(block: Block, index: number): MachineBlock<BpfInsn> {
     const { term } = block;
     if (term === null) throw new InvariantError(`block ${block.id} has no terminator`);
-    this.#insns.length = 0;
-    for (const param of block.params) this.#hints[param.id] = param.hint;
+    const { hints } = this.#out;
+    const params = block.params.length === 0 ? NONE : block.params.map((param) => param.id);
+    for (const param of block.params) hints[param.id] = param.hint;
     const { insns } = block;
     for (let i = 0; i < insns.length; i++) {
       const value = insns[i];
-      this.#pc = value.pc;
-      this.#hints[value.id] = value.hint;
+      this.#out.pc = value.pc;
+      this.#out.hints[value.id] = value.hint;
       this.#value(value);
     }
-    this.#pc = term.pc;
+    this.#out.pc = term.pc;
     const insn = this.#terminator(term);
-    const params = block.params.length === 0 ? NONE : block.params.map((param) => param.id);
-    return new MachineBlock<BpfInsn>(index, params, this.#insns.slice(), insn);
+    return new MachineBlock<BpfInsn>(index, params, this.#out.take(), insn);
   }
 
   #edges(block: Block, byId: readonly MachineBlock<BpfInsn>[]): void {
     const from = byId[block.id];
     const { edges } = block.term!;
-    if (edges.length === 0) return;
-    from.succs = edges.map(({ to, args }): MachineEdge<BpfInsn> => ({
-      from,
-      to: byId[to.id],
-      args: args.length === 0 ? NONE : args.map((arg) => this.#argument(arg)),
-    }));
+    const count = edges.length;
+    if (count === 0) return;
+    const succs: MachineEdge<BpfInsn>[] = new Array(count);
+    for (let i = 0; i < count; i++) {
+      succs[i] = this.#edge(from, byId[edges[i].to.id], edges[i].args);
+    }
     // A branch that was lowered to the inverse condition goes the other way.
-    if (this.#flipped.has(block.id)) from.succs = [from.succs[1], from.succs[0]];
-    for (const edge of from.succs) {
-      const { to } = edge;
-      if (to.preds.length === 0) to.preds = [edge];
-      else to.preds.push(edge);
+    if (this.#flipped.has(block.id)) succs.reverse();
+    from.succs = succs;
+    for (let i = 0; i < count; i++) {
+      const { to } = succs[i];
+      // Appending reserves room for many more; most blocks have one or two.
+      if (to.preds.length === 0) to.preds = [succs[i]];
+      else if (to.preds.length === 1) to.preds = [to.preds[0], succs[i]];
+      else to.preds.push(succs[i]);
     }
   }
 
-  // Operands.
-
-  #newVreg(hint: number): number {
-    this.#remat.push(null);
-    if (this.#vregs === this.#hints.length) {
-      const grown = new Int8Array(this.#vregs + (this.#vregs >> 2) + 16).fill(-1);
-      grown.set(this.#hints);
-      this.#hints = grown;
-    }
-    this.#hints[this.#vregs] = hint;
-    return this.#vregs++;
-  }
-
-  #make(
-    op: Op,
-    def: number,
-    uses: number[],
-    off = 0,
-    imm = 0,
-    high = 0,
-    attachment: Attachment | null = null,
-  ): BpfInsn {
-    if (op.version > this.#options.cpu) {
-      const what = [op.kind, op.fn, op.width === 32 ? "32" : ""].filter((part) => part !== "");
-      throw new UnsupportedError(
-        `cannot emit for v${this.#options.cpu}: ${what.join(" ")} needs v${op.version}`,
-        { function: this.#fn.name, pc: this.#pc },
-      );
-    }
-    return new BpfInsn(op, def, uses, this.#pc, off, imm, high, attachment);
-  }
-
-  /** Appends an instruction that may have an immediate. */
-  #emit(
-    op: Op,
-    def: number,
-    uses: number[],
-    imm = 0,
-    attachment: Attachment | null = null,
-  ): BpfInsn {
-    const insn = this.#make(op, def, uses, 0, imm, 0, attachment);
-    this.#insns.push(insn);
-    return insn;
-  }
-
-  /** Appends a memory access. */
-  #access(op: Op, def: number, uses: number[], { off, core }: Value, imm = 0): BpfInsn {
-    const insn = this.#make(op, def, uses, off, imm, 0, coreAttachment(core));
-    this.#insns.push(insn);
-    return insn;
-  }
-
-  /** The instruction that puts a leaf into a register. */
-  #materialise(leaf: Value, def: number): BpfInsn {
-    switch (leaf.op) {
-      case "undef":
-        return this.#make(BPF.movImm, def, []);
-      case "symbol": {
-        const { kind, imm, high, relocation, target } = leaf.ref!;
-        const plain = relocation === null && target < 0;
-        const attachment = plain ? null : { relocation, core: null, target };
-        return this.#make(Rows.lddw(kind), def, [], 0, imm, high, attachment);
-      }
-      case "core": {
-        const op = leaf.width === 32 ? BPF.movImm : BPF.lddw;
-        const [low, high] = halves(leaf);
-        return this.#make(
-          op,
-          def,
-          [],
-          0,
-          low,
-          leaf.width === 32 ? 0 : high,
-          coreAttachment(leaf.core),
-        );
-      }
-    }
-    const short = this.#immediates.of(leaf, 64);
-    if (short !== null) return this.#make(BPF.movImm, def, [], 0, short);
-    const [low, high] = halves(leaf);
-    if (high === 0 && this.#options.cpu >= 3) return this.#make(BPF.mov32Imm, def, [], 0, low);
-    return this.#make(BPF.lddw, def, [], 0, low, high);
-  }
-
-  /** The virtual register of an operand that is read. */
-  #operand(value: Value): number {
-    switch (value.op) {
-      case "frame":
-        if (this.#homes.length === 0) this.#homes.push(value.id);
-        return value.id;
-      case "undef":
-        if (this.#zero < 0) {
-          this.#zero = this.#newVreg(-1);
-          this.#remat[this.#zero] = [this.#materialise(value, this.#zero)];
-        }
-        return this.#zero;
-      case "const":
-      case "symbol":
-      case "core":
-        this.#remat[value.id] ??= [this.#materialise(value, value.id)];
-        return value.id;
-      default:
-        return value.id;
-    }
-  }
-
-  /** The virtual register of an operand that is only passed on, so that an undefined one costs nothing. */
-  #argument(value: Value): number {
-    if (value.op !== "undef") return this.#operand(value);
-    this.#remat[value.id] = [];
-    return value.id;
+  #edge(
+    from: MachineBlock<BpfInsn>,
+    to: MachineBlock<BpfInsn>,
+    values: readonly Value[],
+  ): MachineEdge<BpfInsn> {
+    if (values.length === 0) return { from, to, args: NONE };
+    const args: number[] = new Array(values.length);
+    for (let i = 0; i < values.length; i++) args[i] = this.#out.argument(values[i]);
+    return { from, to, args };
   }
 
   // Values.
@@ -276,7 +143,7 @@ class Lowering {
       case "unary":
         return this.#unary(value);
       case "cast":
-        this.#emit(Rows.cast, value.id, [this.#operand(args[0])], Number(value.imm));
+        this.#out.emit(Rows.cast, value.id, [this.#out.operand(args[0])], Number(value.imm));
         return;
       case "load":
         return this.#load(value);
@@ -296,48 +163,39 @@ class Lowering {
   #copy(value: Value, source: Value): void {
     const { op } = source;
     if (op === "const" || op === "symbol" || op === "core" || op === "undef") {
-      const insn = this.#materialise(source, value.id);
-      this.#insns.push(insn);
-      if (op !== "core") this.#remat[value.id] = [insn];
+      const insn = this.#out.materialise(source, value.id);
+      this.#out.append(insn);
+      if (op !== "core") this.#out.remat[value.id] = [insn];
       return;
     }
-    const insn = this.#emit(BPF.movReg, value.id, [this.#operand(source)]);
-    if (op === "frame") this.#remat[value.id] = [insn];
+    const insn = this.#out.emit(BPF.movReg, value.id, [this.#out.operand(source)]);
+    if (op === "frame") this.#out.remat[value.id] = [insn];
     else insn.move = true;
   }
 
   #zext(value: Value, source: Value): void {
     if (source.op === "const") {
-      const insn = this.#emit(BPF.mov32Imm, value.id, [], this.#immediates.of(source, 32)!);
-      this.#remat[value.id] = [insn];
+      const insn = this.#out.emit(BPF.mov32Imm, value.id, [], this.#out.immediates.of(source, 32)!);
+      this.#out.remat[value.id] = [insn];
     } else if (source.op === "core" && source.width === 32) {
       const imm = Number(BigInt.asIntN(32, source.imm));
-      this.#emit(BPF.mov32Imm, value.id, [], imm, coreAttachment(source.core));
-    } else this.#emit(BPF.mov32Reg, value.id, [this.#operand(source)]);
+      this.#out.emit(BPF.mov32Imm, value.id, [], imm, coreAttachment(source.core));
+    } else this.#out.emit(BPF.mov32Reg, value.id, [this.#out.operand(source)]);
   }
 
   #sext(value: Value): void {
     const { sign, width } = value;
-    const source = this.#operand(value.args[0]);
-    if (this.#options.cpu >= 4) {
-      this.#emit(Rows.movsx(width, sign), value.id, [source]);
+    const source = this.#out.operand(value.args[0]);
+    if (this.#out.options.cpu >= 4) {
+      this.#out.emit(Rows.movsx(width, sign), value.id, [source]);
       return;
     }
-    const extended = this.#extend(
+    const extended = this.#out.extend(
       source,
       sign,
-      width === 64 ? value.id : this.#newVreg(value.hint),
+      width === 64 ? value.id : this.#out.newVreg(value.hint),
     );
-    if (width === 32) this.#emit(BPF.mov32Reg, value.id, [extended]);
-  }
-
-  /** Sign-extends low bits to 64 by two shifts, for versions without the instruction. */
-  #extend(source: number, bits: number, def: number): number {
-    const shifted = this.#newVreg(this.#hints[def]);
-    const imm = 64 - bits;
-    this.#emit(Rows.alu("lsh", 64, "imm"), shifted, [source], imm).tied = 0;
-    this.#emit(Rows.alu("arsh", 64, "imm"), def, [shifted], imm).tied = 0;
-    return def;
+    if (width === 32) this.#out.emit(BPF.mov32Reg, value.id, [extended]);
   }
 
   #alu(value: Value): void {
@@ -346,62 +204,62 @@ class Lowering {
     let b = value.args[1];
     const row = Rows.aluRow(fn);
     if (
-      row.commutative && this.#immediates.of(a, width) !== null &&
-      this.#immediates.of(b, width) === null
+      row.commutative && this.#out.immediates.of(a, width) !== null &&
+      this.#out.immediates.of(b, width) === null
     ) [a, b] = [b, a];
-    const imm = this.#immediates.ofAlu(fn, width, b);
-    const left = this.#operand(a);
+    const imm = this.#out.immediates.ofAlu(fn, width, b);
+    const left = this.#out.operand(a);
     if (imm !== null) {
       const attachment = coreAttachment(b.core);
-      const insn = this.#emit(Rows.alu(fn, width, "imm"), value.id, [left], imm, attachment);
+      const insn = this.#out.emit(Rows.alu(fn, width, "imm"), value.id, [left], imm, attachment);
       insn.tied = 0;
       // An address in the frame is cheaper to recompute than to spill.
-      const base = this.#remat[left];
+      const base = this.#out.remat[left];
       if (fn === "add" && width === 64 && b.core === null && (a.op === "frame" || isFrameCopy(a))) {
-        const copy = a.op === "frame" ? [this.#make(BPF.movReg, value.id, [left])] : base;
-        if (copy !== null) this.#remat[value.id] = [...copy, insn];
+        const copy = a.op === "frame" ? [this.#out.make(BPF.movReg, value.id, [left])] : base;
+        if (copy !== null) this.#out.remat[value.id] = [...copy, insn];
       }
       return;
     }
-    const insn = this.#emit(Rows.alu(fn, width, "reg"), value.id, [left, this.#operand(b)]);
+    const insn = this.#out.emit(Rows.alu(fn, width, "reg"), value.id, [left, this.#out.operand(b)]);
     insn.tied = 0;
     insn.commutative = row.commutative;
   }
 
   #unary(value: Value): void {
-    const op = Rows.unary(value.fn, value.width, this.#options);
-    this.#emit(op, value.id, [this.#operand(value.args[0])]).tied = 0;
+    const op = Rows.unary(value.fn, value.width, this.#out.options);
+    this.#out.emit(op, value.id, [this.#out.operand(value.args[0])]).tied = 0;
   }
 
   #load(value: Value): void {
     const { size, sign } = value;
-    const base = this.#operand(value.args[0]);
-    if (sign === 0 || this.#options.cpu >= 4) {
-      this.#access(Rows.load(size, sign), value.id, [base], value);
+    const base = this.#out.operand(value.args[0]);
+    if (sign === 0 || this.#out.options.cpu >= 4) {
+      this.#out.access(Rows.load(size, sign), value.id, [base], value);
       return;
     }
-    const raw = this.#newVreg(value.hint);
-    this.#access(Rows.load(size, 0), raw, [base], value);
-    this.#extend(raw, sign, value.id);
+    const raw = this.#out.newVreg(value.hint);
+    this.#out.access(Rows.load(size, 0), raw, [base], value);
+    this.#out.extend(raw, sign, value.id);
   }
 
   #store(value: Value): void {
     const { size } = value;
     const [base, stored] = value.args;
-    const imm = this.#immediates.of(stored, size === 8 ? 64 : 32);
+    const imm = this.#out.immediates.of(stored, size === 8 ? 64 : 32);
     if (imm !== null) {
-      this.#access(Rows.store(size, "imm"), -1, [this.#operand(base)], value, imm);
+      this.#out.access(Rows.store(size, "imm"), -1, [this.#out.operand(base)], value, imm);
       return;
     }
-    const uses = [this.#operand(base), this.#operand(stored)];
-    this.#access(Rows.store(size, "reg"), -1, uses, value);
+    const uses = [this.#out.operand(base), this.#out.operand(stored)];
+    this.#out.access(Rows.store(size, "reg"), -1, uses, value);
   }
 
   #atomic(value: Value): void {
     const fn = value.fn as AtomicOp;
-    const uses = value.args.map((arg) => this.#operand(arg));
+    const uses = value.args.map((arg) => this.#out.operand(arg));
     const def = ATOMIC[fn].fetches ? value.id : -1;
-    const insn = this.#access(Rows.atomic(fn, value.size), def, uses, value);
+    const insn = this.#out.access(Rows.atomic(fn, value.size), def, uses, value);
     if (fn === "cmpxchg") {
       insn.defFixed = 0;
       insn.fixed = [-1, -1, 0];
@@ -409,9 +267,9 @@ class Lowering {
   }
 
   #packet(value: Value): void {
-    const uses = value.args.map((arg) => this.#operand(arg));
+    const uses = value.args.map((arg) => this.#out.operand(arg));
     const op = Rows.packet(value.fn, value.size);
-    const insn = this.#emit(op, value.id, uses, Number(BigInt.asIntN(32, value.imm)));
+    const insn = this.#out.emit(op, value.id, uses, Number(BigInt.asIntN(32, value.imm)));
     insn.fixed = value.fn === "ind" ? [6, -1] : [6];
     insn.defFixed = 0;
     insn.clobbers = CALL_CLOBBERS;
@@ -422,7 +280,7 @@ class Lowering {
     const { args } = value;
     if (addresses === 0 && !args.includes(this.#fn.undef)) {
       return {
-        uses: args.map((arg) => this.#operand(arg)),
+        uses: args.map((arg) => this.#out.operand(arg)),
         fixed: ARGUMENT_REGISTERS[args.length],
       };
     }
@@ -430,7 +288,7 @@ class Lowering {
     const fixed: number[] = [];
     args.forEach((arg, i) => {
       if (i >= addresses && arg.op === "undef") return;
-      uses.push(this.#operand(arg));
+      uses.push(this.#out.operand(arg));
       fixed.push(i < addresses ? -1 : i - addresses + 1);
     });
     return { uses, fixed };
@@ -442,23 +300,23 @@ class Lowering {
     let insn: BpfInsn;
     switch (callee.kind) {
       case "helper":
-        insn = this.#emit(Rows.call("helper"), value.id, uses, callee.id);
+        insn = this.#out.emit(Rows.call("helper"), value.id, uses, callee.id);
         break;
       case "local": {
         const { target, relocation } = callee;
         const attachment = { relocation, core: null, target };
-        insn = this.#emit(Rows.call("local"), value.id, uses, -1, attachment);
+        insn = this.#out.emit(Rows.call("local"), value.id, uses, -1, attachment);
         break;
       }
       case "kfunc": {
         const { imm, off, relocation } = callee;
         const attachment = relocation === null ? null : { relocation, core: null, target: -1 };
-        insn = this.#make(Rows.call(callee.form), value.id, uses, off, imm, 0, attachment);
-        this.#insns.push(insn);
+        insn = this.#out.make(Rows.call(callee.form), value.id, uses, off, imm, 0, attachment);
+        this.#out.append(insn);
         break;
       }
       case "indirect":
-        insn = this.#emit(Rows.callx, value.id, uses);
+        insn = this.#out.emit(Rows.callx, value.id, uses);
         break;
     }
     insn.fixed = fixed;
@@ -468,14 +326,12 @@ class Lowering {
 
   // Terminators.
 
-  readonly #flipped: Set<number> = new Set();
-
   #terminator(term: Terminator): BpfInsn {
     switch (term.op) {
       case "jump":
-        return this.#make(BPF.goto, -1, []);
+        return this.#out.make(BPF.goto, -1, []);
       case "may_goto":
-        return this.#make(Rows.mayGoto, -1, []);
+        return this.#out.make(Rows.mayGoto, -1, []);
       case "gotox":
         throw new UnsupportedError("cannot emit gotox: jump tables are not rebuilt", {
           function: this.#fn.name,
@@ -484,61 +340,14 @@ class Lowering {
       case "return": {
         const result = term.args[0];
         const none = result.op === "undef";
-        const insn = this.#make(BPF.exit, -1, none ? [] : [this.#operand(result)]);
+        const insn = this.#out.make(BPF.exit, -1, none ? [] : [this.#out.operand(result)]);
         if (!none) insn.fixed = [0];
         return insn;
       }
       case "branch":
-        return this.#branch(term);
+        return lowerBranch(this.#out, term, this.#flipped);
     }
   }
-
-  #branch(term: Terminator): BpfInsn {
-    let fn = term.fn as Cond;
-    let { width } = term;
-    let [a, b] = term.args;
-    const { cpu } = this.#options;
-    if (this.#immediates.of(a, width) !== null && this.#immediates.of(b, width) === null) {
-      [a, b] = [b, a];
-      fn = COND[fn].swapped;
-    }
-    // Below v2 a missing condition is the inverse of one that exists.
-    if (COND[fn].version > cpu) {
-      fn = COND[fn].inverse!;
-      this.#flipped.add(term.edges[0].from.id);
-    }
-    if (width === 32 && cpu < 3) {
-      const signed = fn.startsWith("s") && fn !== "set";
-      const widen = (value: Value): number => this.#widen(value, signed);
-      width = 64;
-      return this.#make(Rows.branch(fn, width, "reg"), -1, [widen(a), widen(b)]);
-    }
-    return this.#compare(fn, width, a, b);
-  }
-
-  #compare(fn: Cond, width: Width, a: Value, b: Value): BpfInsn {
-    const imm = this.#immediates.of(b, width);
-    const left = this.#operand(a);
-    if (imm !== null) {
-      return this.#make(Rows.branch(fn, width, "imm"), -1, [left], 0, imm);
-    }
-    const uses = [left, this.#operand(b)];
-    return this.#make(Rows.branch(fn, width, "reg"), -1, uses);
-  }
-
-  /** The low 32 bits of a value extended to 64, for versions without 32-bit comparisons. */
-  #widen(value: Value, signed: boolean): number {
-    const def = this.#newVreg(-1);
-    const source = this.#operand(value);
-    if (signed) return this.#extend(source, 32, def);
-    this.#emit(BPF.mov32Reg, def, [source]);
-    return def;
-  }
-}
-
-/** The low and high 32 bits of a constant, signed. */
-function halves({ imm }: Value): [number, number] {
-  return [Number(BigInt.asIntN(32, imm)), Number(BigInt.asIntN(32, imm >> 32n))];
 }
 
 function isFrameCopy(value: Value): boolean {
