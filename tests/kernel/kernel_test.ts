@@ -193,6 +193,14 @@ testWith("kernel", "the firewall does the same after the rewrite", () => {
   assert.deepEqual(compared.differences, []);
 });
 
+testWith("kernel", "nothing stays pinned", () => {
+  assert.deepEqual(verdicts(object("pinned.o")).map(({ accepted }) => accepted), [true]);
+  // Where libbpf pins by name; Deno itself looks into /sys with all permissions only.
+  const { code } = new Deno.Command("test", { args: ["-e", "/sys/fs/bpf/epass_pinned"] })
+    .outputSync();
+  assert.equal(code, 1);
+});
+
 testWith("kernel", "nothing stays open", () => {
   const native = new Native();
   /** The lowest file descriptor that is free. */
