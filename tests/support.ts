@@ -17,7 +17,7 @@ export const ROOT: string = fileURLToPath(new URL("..", import.meta.url));
 export const SHARED: string = Deno.env.get("EPASS_SHARED") ?? join(ROOT, "..", "shared");
 
 /** What a test may need and a machine may lack. */
-export type Need = "shared" | "clang" | "llvm" | "bpftool" | "kernel";
+export type Need = "shared" | "clang" | "llvm" | "bpftool" | "cc" | "kernel";
 
 /** Whether the search path has an executable. */
 function hasExecutable(name: string): boolean {
@@ -47,6 +47,7 @@ const WHY_NOT: { readonly [K in Need]: () => string } = {
   clang: needsTool("clang-19"),
   llvm: needsTool("llvm-objdump-19"),
   bpftool: needsTool("bpftool"),
+  cc: needsTool("cc"),
   kernel: whyNoKernel,
 };
 

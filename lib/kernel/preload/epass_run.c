@@ -264,11 +264,11 @@ static int finish(struct talk *talk, int status)
 			;
 		break;
 	}
-	if (info.si_pid == 0 || (WIFEXITED(how) && WEXITSTATUS(how) == 0))
+	/* Of a child that was ended here the status tells nothing. */
+	if (info.si_pid == 0 || status == -ETIMEDOUT || (WIFEXITED(how) && WEXITSTATUS(how) == 0))
 		return status;
-	if (status == -ETIMEDOUT || !WIFEXITED(how))
-		return status < 0 ? status : fail(talk->out, EPROTO, "epass was killed");
-	return fail(talk->out, EPROTO, "epass failed with status %d", WEXITSTATUS(how));
+	return WIFEXITED(how) ? fail(talk->out, EPROTO, "epass failed with status %d", WEXITSTATUS(how))
+			      : fail(talk->out, EPROTO, "epass was killed by signal %d", WTERMSIG(how));
 }
 
 /* Points a result into the reply, which it owns from now on. */
