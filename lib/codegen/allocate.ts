@@ -123,7 +123,8 @@ class Assembler<I extends MachineInsn> {
   /** The steps of a block with numbered slots, and each spilled definition stored. */
   block(block: MachineBlock<I>, steps: Step<I>[]): AllocatedBlock<I> {
     const { spilled, onStack } = this.#allocator;
-    const succs = block.succs.map((edge) => edge.to.index);
+    const succs: number[] = new Array(block.succs.length);
+    for (let i = 0; i < succs.length; i++) succs[i] = block.succs[i].to.index;
     if (this.slotCount === 0 && !this.#allocator.usesTemp) {
       const term = steps.pop()!;
       return { source: block.index, id: block.index, steps, term, succs };
@@ -203,38 +204,58 @@ export function allocateRegisters<I extends MachineInsn>(
   const order = reversePostOrder(fn);
   const liveness = computeLiveness(fn, order);
   const allocator = new BlockAllocator(fn, registers, liveness);
-  const steps: Step<I>[][] = new Array(fn.blocks.length);
-  for (const index of order) steps[index] = allocator.walk(fn.blocks[index]);
+  const { blocks } = fn;
+  const steps: (Step<I>[] | null)[] = new Array(blocks.length).fill(null);
+  for (let i = 0; i < order.length; i++) steps[order[i]] = allocator.walk(blocks[order[i]]);
   // All edges first: they decide which values need slots.
-  const { start, end, spilled, onStack } = allocator;
-  const ends: Ends = { start, end, spilled, onStack, count: registers.count };
-  const pending: EdgeMoves[] = [];
-  for (const block of fn.blocks) {
-    if (steps[block.index] === undefined) continue;
-    for (const edge of block.succs) {
-      const moves = edgeMoves(edge, fn, ends);
-      if (moves.length > 0) pending.push({ edge, moves });
-    }
-  }
-  const slots = colourSlots(fn, liveness, spilled);
+  const pending = pendingMoves(fn, registers, allocator, steps);
+  const slots = colourSlots(fn, liveness, allocator.spilled);
   const assembler = new Assembler(fn, registers, allocator, slots, makeJump);
-  const allocated: AllocatedBlock<I>[] = new Array(fn.blocks.length);
-  for (const block of fn.blocks) {
-    if (steps[block.index] !== undefined) {
-      allocated[block.index] = assembler.block(block, steps[block.index]);
+  const allocated: (AllocatedBlock<I> | null)[] = new Array(blocks.length).fill(null);
+  for (let i = 0; i < blocks.length; i++) {
+    const list = steps[i];
+    if (list !== null) allocated[i] = assembler.block(blocks[i], list);
+  }
+  return { blocks: placeMoves(pending, allocated, assembler), slotCount: assembler.slotCount };
+}
+
+/** The moves of all edges that need any. */
+function pendingMoves<I extends MachineInsn>(
+  fn: MachineFunction<I>,
+  { count }: RegisterFile,
+  { start, end, spilled, onStack }: BlockAllocator<I>,
+  steps: readonly (Step<I>[] | null)[],
+): EdgeMoves[] {
+  const ends: Ends = { start, end, spilled, onStack, count };
+  const pending: EdgeMoves[] = [];
+  for (let i = 0; i < steps.length; i++) {
+    if (steps[i] === null) continue;
+    const { succs } = fn.blocks[i];
+    for (let k = 0; k < succs.length; k++) {
+      const moves = edgeMoves(succs[k], fn, ends);
+      if (moves.length > 0) pending.push({ edge: succs[k], moves });
     }
   }
+  return pending;
+}
+
+/** Puts moves at the end of the block that an edge leaves, at the start of the one that it enters, or in between. */
+function placeMoves<I extends MachineInsn>(
+  pending: readonly EdgeMoves[],
+  allocated: readonly (AllocatedBlock<I> | null)[],
+  assembler: Assembler<I>,
+): AllocatedBlock<I>[] {
   const inline = new Map<number, AllocatedBlock<I>>();
   const outlying: AllocatedBlock<I>[] = [];
   for (const { edge, moves } of pending) {
     const code = assembler.edge(edge, moves);
-    const from = allocated[edge.from.index];
+    const from = allocated[edge.from.index]!;
     // What a terminator reads must not be overwritten before it.
     if (edge.from.succs.length === 1 && edge.from.term.uses.length === 0) from.steps.push(...code);
-    else if (edge.to.preds.length === 1) allocated[edge.to.index].steps.unshift(...code);
+    else if (edge.to.preds.length === 1) allocated[edge.to.index]!.steps.unshift(...code);
     else {
       const split = assembler.split(edge, code);
-      const position = edge.from.succs.indexOf(edge as MachineEdge<I>);
+      const position = edge.from.succs.indexOf(edge);
       from.succs[position] = split.id;
       // The fall-through edge stays in line, the others go to the end.
       if (position === edge.from.succs.length - 1) inline.set(from.id, split);
@@ -242,12 +263,12 @@ export function allocateRegisters<I extends MachineInsn>(
     }
   }
   const blocks: AllocatedBlock<I>[] = [];
-  for (const block of fn.blocks) {
-    if (allocated[block.index] === undefined) continue;
-    blocks.push(allocated[block.index]);
-    const split = inline.get(block.index);
+  for (let i = 0; i < allocated.length; i++) {
+    const block = allocated[i];
+    if (block === null) continue;
+    blocks.push(block);
+    const split = inline.get(i);
     if (split !== undefined) blocks.push(split);
   }
-  blocks.push(...outlying);
-  return { blocks, slotCount: assembler.slotCount };
+  return blocks.concat(outlying);
 }

@@ -11,6 +11,7 @@
  * @module
  */
 
+import { IntList } from "./int_list.ts";
 import { machineLoopDepths } from "./loop_depths.ts";
 import type { MachineBlock, MachineFunction } from "./machine.ts";
 
@@ -48,12 +49,12 @@ function definitions(fn: MachineFunction): Int32Array<ArrayBuffer> {
 
 /** Uses outside the defining block, edge arguments among them: virtual registers and, parallel, blocks. */
 interface Uses {
-  readonly vregs: number[];
-  readonly blocks: number[];
+  readonly vregs: IntList;
+  readonly blocks: IntList;
 }
 
 function outerUses(fn: MachineFunction, defBlock: Int32Array): Uses {
-  const found: Uses = { vregs: [], blocks: [] };
+  const found: Uses = { vregs: new IntList(), blocks: new IntList() };
   const visit = (uses: readonly number[], block: number): void => {
     for (let i = 0; i < uses.length; i++) {
       const home = defBlock[uses[i]];
@@ -74,16 +75,16 @@ function outerUses(fn: MachineFunction, defBlock: Int32Array): Uses {
 
 /** Stable counting sort of `values` by `keys`: where each key's values begin, and the values. */
 function groupBy(
-  keys: readonly number[],
-  values: readonly number[],
+  { items: keys, length }: IntList,
+  { items: values }: IntList,
   keyCount: number,
 ): { start: Int32Array<ArrayBuffer>; grouped: Int32Array<ArrayBuffer> } {
   const start = new Int32Array(keyCount + 1);
-  for (let i = 0; i < keys.length; i++) start[keys[i] + 1]++;
+  for (let i = 0; i < length; i++) start[keys[i] + 1]++;
   for (let k = 0; k < keyCount; k++) start[k + 1] += start[k];
-  const grouped = new Int32Array(keys.length);
+  const grouped = new Int32Array(length);
   const fill = start.slice();
-  for (let i = 0; i < keys.length; i++) grouped[fill[keys[i]]++] = values[i];
+  for (let i = 0; i < length; i++) grouped[fill[keys[i]]++] = values[i];
   return { start, grouped };
 }
 
@@ -95,8 +96,8 @@ function liveInLists(
   const { blocks, vregCount } = fn;
   const uses = outerUses(fn, defBlock);
   const sites = groupBy(uses.vregs, uses.blocks, vregCount);
-  const liveBlocks: number[] = [];
-  const liveVregs: number[] = [];
+  const liveBlocks = new IntList();
+  const liveVregs = new IntList();
   const seen = new Int32Array(blocks.length).fill(-1);
   const stack: number[] = [];
   for (let vreg = 0; vreg < vregCount; vreg++) {
@@ -147,15 +148,17 @@ class Scan implements Liveness {
 
   /** Sets the distance of each live-in to the position of its first use in the block, -1 for none. */
   positions(): void {
-    for (const block of this.#fn.blocks) {
-      for (const edge of block.succs) {
-        const to = edge.to.index;
-        for (let i = this.start[to]; i < this.start[to + 1]; i++) {
-          this.#liveOut[this.vregs[i]] = block.index;
+    const { blocks } = this.#fn;
+    for (let b = 0; b < blocks.length; b++) {
+      const { succs } = blocks[b];
+      for (let s = 0; s < succs.length; s++) {
+        const { args, to: { index } } = succs[s];
+        for (let i = this.start[index]; i < this.start[index + 1]; i++) {
+          this.#liveOut[this.vregs[i]] = b;
         }
-        for (let i = 0; i < edge.args.length; i++) this.#liveOut[edge.args[i]] = block.index;
+        for (let i = 0; i < args.length; i++) this.#liveOut[args[i]] = b;
       }
-      this.#scanBlock(block);
+      this.#scanBlock(blocks[b]);
     }
   }
 
@@ -184,7 +187,8 @@ class Scan implements Liveness {
       const { uses } = insns[i];
       for (let k = 0; k < uses.length; k++) this.#forget(uses[k]);
     }
-    for (const vreg of block.term.uses) this.#forget(vreg);
+    const { uses } = block.term;
+    for (let k = 0; k < uses.length; k++) this.#forget(uses[k]);
   }
 
   #use(uses: readonly number[], position: number, seen: number): void {

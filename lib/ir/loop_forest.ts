@@ -39,7 +39,8 @@ export function loopForest({ order, rank, predStart, preds }: FlowGraph): LoopFo
   const innermost = new Int32Array(rank.length).fill(-1);
   const parent = innermost.slice();
   // For each block one further out that is on the way to the header of the outermost loop so far; itself if none.
-  const outer = Int32Array.from(rank.keys());
+  const outer = new Int32Array(rank.length);
+  for (let block = 0; block < outer.length; block++) outer[block] = block;
   const work = new Int32Array(preds.length);
   let reducible = true;
   for (let place = order.length - 1; place >= 0; place--) {

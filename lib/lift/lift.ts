@@ -147,10 +147,11 @@ class Lifter {
     const from = this.#blocks[block], { term } = from;
     if (term === null) return;
     const taken = this.#flow.taken[block], next = this.#flow.next[block];
-    const edge = (target: number): Edge =>
-      this.#edge(from, this.#blocks[target], this.#registers[block]);
-    if (taken >= 0) term.edges = next >= 0 ? [edge(taken), edge(next)] : [edge(taken)];
-    else if (next >= 0) term.edges = [edge(next)];
+    const registers = this.#registers[block];
+    const first = taken < 0 ? null : this.#edge(from, this.#blocks[taken], registers);
+    const last = next < 0 ? null : this.#edge(from, this.#blocks[next], registers);
+    if (first !== null) term.edges = last === null ? [first] : [first, last];
+    else if (last !== null) term.edges = [last];
   }
 
   /** Makes an edge, with an argument for each parameter of its target. */

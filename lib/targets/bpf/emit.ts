@@ -31,13 +31,18 @@ export class CodeBuffer {
   /** Block ids that they go to, parallel. */
   readonly labels: number[] = [];
   /** By block id: index of its first instruction. */
-  readonly blockStart: number[] = [];
+  readonly blockStart: number[];
   /** Attachments by index. */
   readonly relocations: Map<number, CodeRelocation> = new Map();
   /** CO-RE records by index. */
   readonly core: Map<number, CoreRecord> = new Map();
   /** Local functions by index. */
   readonly targets: Map<number, number> = new Map();
+
+  /** @param blockIds Number of block ids for which there is room at once. */
+  constructor(blockIds = 0) {
+    this.blockStart = new Array(blockIds);
+  }
 
   /**
    * Appends an instruction.
@@ -67,7 +72,7 @@ class Emitter {
   readonly #allocated: AllocatedFunction<BpfInsn>;
   readonly #frame: number;
   readonly #cpu: Version;
-  readonly buffer: CodeBuffer = new CodeBuffer();
+  readonly buffer: CodeBuffer;
 
   constructor(
     fn: MachineFunction<BpfInsn>,
@@ -79,6 +84,9 @@ class Emitter {
     this.#allocated = allocated;
     this.#frame = frame;
     this.#cpu = cpu;
+    this.buffer = new CodeBuffer(
+      allocated.blocks.reduce((most, { id }) => Math.max(most, id), 0) + 1,
+    );
   }
 
   run(): void {
