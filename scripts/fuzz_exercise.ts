@@ -43,7 +43,7 @@ export interface Outcome {
   slowest: { step: string; milliseconds: number };
 }
 
-const FORMATS: readonly Format[] = ["elf", "dump", "raw", "hex", "asm", "epir"];
+const FORMATS: readonly Format[] = ["elf", "linked", "dump", "raw", "hex", "asm", "epir"];
 /** The most instructions of a run. */
 const LIMIT = 10_000;
 /** How many functions are run. */

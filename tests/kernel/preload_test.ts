@@ -85,6 +85,20 @@ testWith(
 
 testWith(
   ["cc", "bpftool", "kernel"],
+  "records follow instructions that move",
+  () =>
+    inFolder((_, library) => {
+      const plain = bpftoolLoad(OBJECT, { list: true });
+      const padding = `${Deno.execPath()} run --no-prompt ${ROOT}tests/kernel/padding_epass.ts`;
+      const moved = preloaded(library, padding, { EPASS_TIMEOUT: "60000" });
+      assert.equal(moved.rewritten, 3, moved.messages);
+      assert.match(moved.messages, /firewall: rewritten, 125 -> (?!125)/);
+      assert.deepEqual(sourceLines(moved.listing), sourceLines(plain.listing));
+    }),
+);
+
+testWith(
+  ["cc", "bpftool", "kernel"],
   "the original is loaded where a rewrite fails",
   () =>
     inFolder((folder, library) => {
