@@ -11,9 +11,11 @@
  */
 
 import { parseArgs } from "node:util";
+import { equalBytes } from "../lib/bytes.ts";
 import { type CompileOptions, compileProgram } from "../lib/compile.ts";
 import { EpassError } from "../lib/errors.ts";
 import type { Kernel } from "../lib/kernel/kernel.ts";
+import type { Translation } from "../lib/kernel/bpf.ts";
 import type { Verdict } from "../lib/kernel/verdict.ts";
 import { loadProgram } from "../lib/object/load.ts";
 import { CORPUS, dumpRows, functionOf, objectRows, openKernel, type Row } from "./kernel_rows.ts";
@@ -26,19 +28,59 @@ const TARGETS = { objects: 335, dumps: 160, sumRatio: 1.02, worstRatio: 1.5 } as
 interface Outcome extends Row {
   readonly original: Verdict | string;
   readonly rewritten: Verdict | string | null;
+  /** What the kernel holds differs: `instructions`, `functions`, `lines`; empty if nothing does. */
+  readonly differs: readonly string[];
 }
 
-/** The kernel's verdict, or why it could not be asked. */
-function verdictOf(kernel: Kernel, bytes: Uint8Array, row: Row): Verdict | string {
+/** The kernel's verdict, or why it could not be asked, and what it made of the program. */
+interface Judged {
+  readonly verdict: Verdict | string;
+  readonly translation: Translation | null;
+}
+
+function judge(kernel: Kernel, bytes: Uint8Array, row: Row): Judged {
   try {
     const program = loadProgram(bytes);
     const { verdict, loaded } = kernel.load(program, functionOf(program, row.program), row.options);
-    loaded?.close();
-    return verdict;
+    if (loaded === null) return { verdict, translation: null };
+    try {
+      return { verdict, translation: kernel.bpf.translation(loaded.fd) };
+    } finally {
+      loaded.close();
+    }
   } catch (error) {
-    if (error instanceof EpassError) return error.message;
+    if (error instanceof EpassError) return { verdict: error.message, translation: null };
     throw error;
   }
+}
+
+/** Instructions without the ids of maps, which differ from load to load. */
+function withoutMapIds(insns: Uint8Array): Uint8Array {
+  const result = insns.slice();
+  for (let at = 0; at < result.length; at += 8) {
+    const source = result[at + 1] >> 4;
+    if (result[at] === 0x18 && (source === 1 || source === 2)) result.fill(0, at + 4, at + 8);
+  }
+  return result;
+}
+
+/** func_info or line_info without instruction offsets, which move when the code before them does. */
+function withoutOffsets(records: Uint8Array, size: number): Uint8Array {
+  const result = records.slice();
+  for (let at = 0; at < result.length; at += size) result.fill(0, at, at + 4);
+  return result;
+}
+
+/** Which parts of two translations differ: instructions (CO-RE values among them), func_info, line_info. */
+function differences(a: Translation | null, b: Translation | null): string[] {
+  if (a === null || b === null) return [];
+  const parts: string[] = [];
+  if (!equalBytes(withoutMapIds(a.insns), withoutMapIds(b.insns))) parts.push("instructions");
+  const differ = (x: Uint8Array, y: Uint8Array, size: number): boolean =>
+    !equalBytes(withoutOffsets(x, size), withoutOffsets(y, size));
+  if (differ(a.functions, b.functions, 8)) parts.push("functions");
+  if (differ(a.lines, b.lines, 16)) parts.push("lines");
+  return parts;
 }
 
 const accepted = (verdict: Verdict | string | null): verdict is Verdict =>
@@ -51,15 +93,17 @@ function judgeRows(kernel: Kernel, rows: readonly Row[], options: CompileOptions
   const rewrites = new Map<string, Uint8Array>();
   return rows.map((row) => {
     const bytes = Deno.readFileSync(`${CORPUS}/${row.input}`);
-    const original = verdictOf(kernel, bytes, row);
-    if (!accepted(original)) return { ...row, original, rewritten: null };
+    const { verdict: original, translation } = judge(kernel, bytes, row);
+    if (!accepted(original)) return { ...row, original, rewritten: null, differs: [] };
     let rewrite = rewrites.get(row.input);
     if (rewrite === undefined) {
       rewrite = compileProgram(loadProgram(bytes), options).bytes;
       rewrites.set(row.input, rewrite);
     }
     const as = { ...row.options, type: original.type };
-    return { ...row, original, rewritten: verdictOf(kernel, rewrite, { ...row, options: as }) };
+    const after = judge(kernel, rewrite, { ...row, options: as });
+    const differs = differences(translation, after.translation);
+    return { ...row, original, rewritten: after.verdict, differs };
   });
 }
 
@@ -96,6 +140,16 @@ function report(name: string, outcomes: readonly Outcome[], least: number): Repo
   console.log(
     `${name}: ${loaded.length} of ${outcomes.length} originals accepted, ${kept} after the rewrite; ` +
       `processed ${before} -> ${after} (${(after / before).toFixed(4)}), worst ${worst.toFixed(3)}`,
+  );
+  const changed = loaded.filter(({ differs }) => differs.length > 0);
+  for (const { input, program, differs } of changed) {
+    console.log(`differs in the kernel: ${input} ${program}: ${differs.join(", ")}`);
+  }
+  const lines = changed.filter(({ differs }) => differs.includes("lines")).length;
+  console.log(
+    `${name}: of ${kept}, the kernel holds the same instructions, functions and lines for ${
+      kept - changed.length
+    }; other source lines for ${lines}`,
   );
   if (loaded.length < least) missed.push(`${name}: fewer than ${least} originals accepted`);
   if (kept < loaded.length) missed.push(`${name}: ${loaded.length - kept} rewrites refused`);

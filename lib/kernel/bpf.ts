@@ -96,6 +96,15 @@ export interface ProgramInfo {
   readonly jitedBytes: number;
 }
 
+/** What became of a program in the kernel. */
+export interface Translation {
+  /** The instructions that run, with the ids of maps in place of their addresses. */
+  readonly insns: Uint8Array<ArrayBuffer>;
+  /** func_info and line_info, with instruction offsets in `insns`. */
+  readonly functions: Uint8Array<ArrayBuffer>;
+  readonly lines: Uint8Array<ArrayBuffer>;
+}
+
 /** A test run. */
 export interface TestRunRequest {
   /** Input, such as a packet; null for none. */
@@ -359,6 +368,29 @@ export class Bpf {
   programInfo(fd: number): ProgramInfo {
     const info = this.#info(fd, this.#attributes(232));
     return { jitedBytes: info.get(16), xlatedBytes: info.get(20) };
+  }
+
+  /**
+   * Asks for the instructions of a loaded program as the kernel runs them, and its records.
+   *
+   * @param fd The program.
+   * @returns What the kernel tells.
+   * @throws {EpassError} If the kernel refuses.
+   */
+  translation(fd: number): Translation {
+    const sizes = this.#info(fd, this.#attributes(232));
+    const insns = buffer(sizes.get(20));
+    const functions = buffer(sizes.get(144) * sizes.get(132));
+    const lines = buffer(sizes.get(148) * sizes.get(172));
+    const request = this.#attributes(232).u32(20, insns.length).pointer(32, insns);
+    if (functions.length > 0) {
+      request.u32(132, sizes.get(132)).pointer(136, functions).u32(144, sizes.get(144));
+    }
+    if (lines.length > 0) {
+      request.u32(148, sizes.get(148)).pointer(152, lines).u32(172, sizes.get(172));
+    }
+    this.#info(fd, request);
+    return { insns, functions, lines };
   }
 
   /**
