@@ -129,15 +129,21 @@ function sectionOperand(name: string): string {
   return /^[\w.$]+$/.test(name) ? name : JSON.stringify(name);
 }
 
-/** Labels of the functions of a stream by slot; one that an earlier stream has taken gets the stream's number. */
+/**
+ * Labels of the functions of a stream by slot. A name that is taken gets the stream's number, then its slot. Of several
+ * functions at one slot, all but one of them empty, the last gives the label.
+ */
 function functionLabels(stream: Stream, number: number, taken: Set<string>): Map<number, string> {
   const { section, base, functions } = stream;
-  return new Map(functions.map((fn) => {
-    let label = taken.has(fn.name) ? `${fn.name}.${number}` : fn.name;
+  const names = new Map(functions.map((fn) => [section.slots[fn.first] - base, fn.name]));
+  for (const [slot, name] of names) {
+    let label = taken.has(name) ? `${name}.${number}` : name;
+    if (taken.has(label)) label += `.${slot}`;
     while (taken.has(label)) label += "_";
     taken.add(label);
-    return [section.slots[fn.first] - base, label];
-  }));
+    names.set(slot, label);
+  }
+  return names;
 }
 
 /** Prints a stream as epass reads it back. */

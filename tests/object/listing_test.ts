@@ -80,3 +80,14 @@ Deno.test("a function is found by name or by its section", () => {
     /cannot find function nope: there are skip_vlan,/,
   );
 });
+
+Deno.test("functions of one name get labels of their own, in linear time", () => {
+  const verbatim = (code: string): string => `verbatim f section "x" reason "r"\n  ${code}\n`;
+  const exit = "9500000000000000";
+  const three = readProgram(new TextEncoder().encode(`epir 1\n${verbatim(exit).repeat(3)}`));
+  assert.deepEqual(printProgram(three).match(/^\S+(?=:$)/gm), ["f", "f.0", "f.0.2"]);
+  const many = readProgram(new TextEncoder().encode(`epir 1\n${verbatim(exit).repeat(20_000)}`));
+  const start = performance.now();
+  assert.equal(new Set(printProgram(many).match(/^\S+(?=:$)/gm)).size, 20_000);
+  assert.ok(performance.now() - start < 10_000);
+});
