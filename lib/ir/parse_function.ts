@@ -27,10 +27,21 @@ class NumberCount {
   }
 }
 
-/** Counts the numbers of values and blocks in a line, and perhaps others that look like them. */
+/** The index of the quote that ends a string, or of the end of the line. */
+function endOfString(line: string, start: number): number {
+  for (let at = start + 1; at < line.length; at++) {
+    if (line[at] === '"') return at;
+    if (line[at] === "\\") at++;
+  }
+  return line.length;
+}
+
+/** Counts the numbers of values and blocks in a line outside strings and comments, and perhaps what looks like them. */
 function countNumbers(line: string, values: NumberCount, blocks: NumberCount): void {
   for (let at = 0; at < line.length; at++) {
     const letter = line.charCodeAt(at);
+    if (letter === 0x3b) return;
+    if (letter === 0x22) at = endOfString(line, at);
     if (letter !== 0x76 && letter !== 0x62) continue;
     if (at > 0 && WORD_CHARACTER.test(line[at - 1])) continue;
     let number = 0;

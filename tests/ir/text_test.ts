@@ -284,3 +284,17 @@ Deno.test("mutated text parses or is refused", () => {
   }
   assert.ok(refused > 100 && refused < 2000, `${refused} refused`);
 });
+
+Deno.test("what looks like a number in a string or comment does not change ids", () => {
+  const text = [
+    "epir 1",
+    "",
+    "function f",
+    "b0:",
+    '  v8:r1 = copy imm64(reloc(1, 5, "b99999999 v99999999 \\" v99999998"))',
+    "  return v8",
+    "",
+  ].join("\n");
+  assert.equal(printModule(parseModule(text)), text);
+  assert.equal(printModule(parseModule(text.replace("b0:", "b0: ; v99999999"))), text);
+});
