@@ -7,6 +7,7 @@
 
 import { EpassError } from "../errors.ts";
 import { Btf } from "../object/btf.ts";
+import { CoreTypes } from "../object/core_types.ts";
 import { ELF } from "../object/elf.ts";
 import { sectionType } from "../object/kernel_names.ts";
 import { linkLoadable } from "../object/loadable.ts";
@@ -80,7 +81,7 @@ export class Kernel {
   readonly #native: Native;
   readonly #bpf: Bpf;
   #libbpf: Libbpf | null = null;
-  #types: Btf | null = null;
+  #types: CoreTypes | null = null;
 
   /**
    * Opens the kernel.
@@ -120,6 +121,12 @@ export class Kernel {
   /** The C library, for what is asked of the processors. */
   get native(): Native {
     return this.#native;
+  }
+
+  /** The kernel's own types, read once. */
+  get types(): CoreTypes {
+    this.#types ??= new CoreTypes(new Btf(this.#bpf.kernelTypes(), "little"));
+    return this.#types;
   }
 
   /** Closes the libraries; loaded programs must be closed before. */
@@ -241,7 +248,7 @@ export class Kernel {
     level: number,
   ): KernelLoad {
     const log = this.#log(level);
-    const loadable = linkLoadable(program, fn, options.file ?? null);
+    const loadable = linkLoadable(program, fn, options.file ?? null, () => this.types);
     const target = this.#target(options, type);
     const { status, maps } = loadLinked(this.#bpf, program, loadable, target, log);
     const about: Omit<Attempt, "sizes"> = {
@@ -283,8 +290,7 @@ export class Kernel {
 
   /** Id of a type of the kernel's BTF. */
   #typeId(kind: "typedef" | "func", name: string): number {
-    this.#types ??= new Btf(this.#bpf.kernelTypes(), "little");
-    const type = this.#types.find(kind, name);
+    const type = this.types.btf.find(kind, name);
     if (type === null) {
       throw new EpassError(`cannot attach to ${name}: this kernel has no ${kind} of that name`);
     }

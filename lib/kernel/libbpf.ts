@@ -24,6 +24,7 @@ const LIBBPF = {
   bpf_program__set_autoload: { parameters: ["u64", "u8"], result: "i32" },
   bpf_program__set_log_level: { parameters: ["u64", "u32"], result: "i32" },
   bpf_program__set_log_buf: { parameters: ["u64", "buffer", "usize"], result: "i32" },
+  bpf_program__insns: { parameters: ["u64"], result: "u64" },
   bpf_program__insn_cnt: { parameters: ["u64"], result: "usize" },
   bpf_program__fd: { parameters: ["u64"], result: "i32" },
   bpf_map__name: { parameters: ["u64"], result: "u64" },
@@ -227,6 +228,17 @@ export class LibbpfObject {
    */
   slots(program: LibbpfProgram): number {
     return Number(this.#symbols.bpf_program__insn_cnt(program.handle));
+  }
+
+  /**
+   * The instructions of a program as linked, before the kernel changes them.
+   *
+   * @param program A program.
+   * @returns Their bytes, a copy.
+   */
+  instructions(program: LibbpfProgram): Uint8Array<ArrayBuffer> {
+    const at = this.#symbols.bpf_program__insns(program.handle);
+    return this.#native.copy(at, this.slots(program) * 8);
   }
 
   /**

@@ -9,7 +9,7 @@ import { Instruction, slotsOf } from "../isa/instruction.ts";
 import type { Op } from "../isa/ops.ts";
 import { findOp } from "../isa/ops.ts";
 import { ELF } from "./elf.ts";
-import type { CodeRelocation, Program, ProgramFunction } from "./program.ts";
+import type { CodeRelocation, CoreRecord, Program, ProgramFunction } from "./program.ts";
 
 const CALL_LOCAL = findOp({ kind: "call", fn: "local" });
 const LDDW_FUNC = findOp({ kind: "lddw", fn: "func" });
@@ -25,6 +25,9 @@ export interface Linked {
   /** Names of relocations that the stream cannot express, each once. */
   readonly unresolved: string[];
 }
+
+/** Relocates an instruction that has a CO-RE record: gives what takes its place, in as many slots. */
+export type RelocateCore = (insn: Instruction, record: CoreRecord) => Instruction[];
 
 /** A function, or as much of it as its symbol claims: static linkers leave dead code behind weak functions. */
 interface Extent {
@@ -81,10 +84,15 @@ const retarget = (insn: Instruction, op: Op, imm: number): Instruction =>
  *
  * @param program The program.
  * @param first The function to start with.
+ * @param relocateCore Relocates what has a CO-RE record; without it, that stays as compiled.
  * @returns The stream.
  * @throws {UnsupportedError} If one of them shares code with its neighbours.
  */
-export function linkFunction(program: Program, first: ProgramFunction): Linked {
+export function linkFunction(
+  program: Program,
+  first: ProgramFunction,
+  relocateCore: RelocateCore | null = null,
+): Linked {
   const functions = reachable(program, first);
   const startOf = new Map<number, number>();
   const starts = new Map<number, ProgramFunction>();
@@ -111,7 +119,9 @@ export function linkFunction(program: Program, first: ProgramFunction): Linked {
           relocations.set(insns.length, relocation);
           unresolved.add(relocation.name);
         }
-        insns.push(insn);
+        const record = relocateCore === null ? undefined : section.core.get(section.slots[i]);
+        if (record === undefined) insns.push(insn);
+        else insns.push(...relocateCore!(insn, record));
       }
       slot += slotsOf(insn);
     }

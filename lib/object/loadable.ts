@@ -10,7 +10,9 @@ import { UnsupportedError } from "../errors.ts";
 import { Instruction } from "../isa/instruction.ts";
 import { findOp } from "../isa/ops.ts";
 import type { ElfObject } from "./elf_object.ts";
-import { type Linked, linkFunction } from "./link.ts";
+import { CoreRelocator } from "./core_relocate.ts";
+import type { CoreTypes } from "./core_types.ts";
+import { type Linked, linkFunction, type RelocateCore } from "./link.ts";
 import type { MapFile } from "./map_file.ts";
 import { type MapPlan, planMap } from "./map_plan.ts";
 import { readMaps } from "./maps.ts";
@@ -115,24 +117,41 @@ function streamReferences(
   return references;
 }
 
+/** Relocates to the types that a program meets, which are asked for at the first record. */
+function coreRelocation({ elf }: Program, types: () => CoreTypes): RelocateCore | null {
+  const local = elf?.btf ?? null;
+  if (local === null) return null;
+  let relocator: CoreRelocator | null = null;
+  return (insn, record) => {
+    relocator ??= new CoreRelocator(local, types());
+    return relocator.relocate(insn, record);
+  };
+}
+
 /**
  * Links a program for loading.
  *
  * @param program The input.
  * @param fn The function to load.
  * @param file What the maps of a stream are; unused for objects.
+ * @param types Gives the types that the program meets, for CO-RE; without, what depends on them stays as compiled.
  * @returns The program.
- * @throws {UnsupportedError} If it needs what only the kernel's own types can tell, or what nothing describes.
+ * @throws {UnsupportedError} If it needs what nothing describes, or the types that it meets do not allow it.
  */
 export function linkLoadable(
   program: Program,
   fn: ProgramFunction,
   file: MapFile | null = null,
+  types: (() => CoreTypes) | null = null,
 ): Loadable {
   if (program.order === "big") {
     throw new UnsupportedError(`cannot link ${fn.name}: it is big-endian`, { function: fn.name });
   }
-  const linked = linkFunction(program, fn);
+  const linked = linkFunction(
+    program,
+    fn,
+    types === null ? null : coreRelocation(program, types),
+  );
   const maps = new MapSet();
   const { elf } = program;
   const references = elf === null
