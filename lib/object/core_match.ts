@@ -14,7 +14,7 @@ import { type CoreTypes, essentialName, isComposite, isEnum, sameKind } from "./
 const MAX_DEPTH = 32;
 
 /** How many types and members all relocations of a program may compare: types may branch without end. */
-const MAX_STEPS = 1 << 26;
+const MAX_STEPS = 1 << 23;
 
 /** The types that a program was compiled with and those that it meets, and how much they were compared. */
 export class CorePair {
