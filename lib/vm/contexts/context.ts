@@ -1,0 +1,77 @@
+/**
+ * Contexts: what a program of a type finds behind r1, built in guest memory from what the user has at hand.
+ *
+ * The field layout is that of the kernel's interface (linux/bpf.h). In the kernel the verifier rewrites accesses to
+ * fields; here they are plain memory, which works as the guest's addresses fit the 32 bits of the pointer fields.
+ *
+ * @module
+ */
+
+import type { GuestMemory } from "../memory.ts";
+import type { PacketBuffer } from "./packet.ts";
+
+/** Values of fields, registers or arguments by name. */
+export interface NamedValues {
+  readonly [name: string]: number | bigint | readonly (number | bigint)[];
+}
+
+/** What a context is built from; each program type takes what makes sense for it. */
+export interface ContextInput {
+  /** The packet, from its link layer header on. */
+  readonly packet?: Uint8Array | undefined;
+  /** How many bytes of the packet are directly accessible; by default as many as a driver would make so. */
+  readonly linear?: number | undefined;
+  /** The context itself as bytes: the whole struct, or what the kernel's test run takes for one. */
+  readonly ctx?: Uint8Array | undefined;
+  /** Fields of the context by name, over `ctx`. */
+  readonly fields?: NamedValues | undefined;
+  /** Arguments of the function or tracepoint that the program is attached to. */
+  readonly args?: readonly (number | bigint)[] | undefined;
+  /** What that function returned. */
+  readonly returned?: number | bigint | undefined;
+  /** Processor registers by name. */
+  readonly registers?: NamedValues | undefined;
+}
+
+/** What a run left behind. */
+export interface ContextOutput {
+  /** The context struct, addresses included; empty without one. */
+  readonly context: Uint8Array;
+  /** Its fields by name, where the type has named ones. */
+  readonly fields: { readonly [name: string]: bigint };
+  /** The packet; null for types without one. */
+  readonly packet: Uint8Array | null;
+}
+
+/** The context of one run. */
+export interface RunContext {
+  /** Program type, such as `xdp`. */
+  readonly type: string;
+  /** r1 and what follows. */
+  readonly args: readonly bigint[];
+  /** Address of the context struct; 0 without one. */
+  readonly address: number;
+  /** The packet of the run; null without one. */
+  readonly packet: PacketBuffer | null;
+  /**
+   * Reads back what the program left.
+   *
+   * @returns The context and the packet.
+   */
+  finish(): ContextOutput;
+}
+
+/** Builds contexts of one program type, one at a time, in memory that it keeps. */
+export interface ContextBuilder {
+  /**
+   * Builds the context of a run.
+   *
+   * @param input What the user has.
+   * @returns The context; the one built before is void.
+   * @throws {EpassError} If the input does not make sense for the program type.
+   */
+  build(input: ContextInput): RunContext;
+}
+
+/** Makes the builder of a program type. */
+export type ContextBuilderFactory = (memory: GuestMemory, type: string) => ContextBuilder;
