@@ -10,7 +10,7 @@
  * const program = loadProgram(encode(insns), { from: "raw" });
  *
  * const { bytes } = compileProgram(program);
- * const { returnValue } = Vm.load(loadProgram(bytes, { from: "raw" })).run();
+ * const { returnValue } = Vm.loadSync(loadProgram(bytes, { from: "raw" })).run();
  * console.assert(returnValue === 42n);
  * ```
  *

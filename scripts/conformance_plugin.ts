@@ -23,7 +23,7 @@ import { parseHexBytes } from "./conformance_suite.ts";
 export function runPlugin(args: readonly string[], input: string): string {
   const context = parseHexBytes(args.filter((arg) => !arg.startsWith("-")).join(" "));
   const from = args.includes("--elf") ? "elf" : "raw";
-  const vm = Vm.load(loadProgram(parseHexBytes(input), { from }));
+  const vm = Vm.loadSync(loadProgram(parseHexBytes(input), { from }));
   vm.registerHelper(5, (_context, r1) => r1);
   const { returnValue, fault } = vm.run({ context });
   if (fault === null) return returnValue.toString(16);

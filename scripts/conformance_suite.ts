@@ -102,7 +102,7 @@ export function readSuite(folder: string): ConformanceCase[] {
 function runCase({ sections, insns }: ConformanceCase, rewrite: Rewrite | null): RunResult {
   const code = rewrite === null ? insns : rewrite(insns);
   const program = loadProgram(encode(code), { from: "raw" });
-  const vm = Vm.load(sections.has("order") ? { ...program, order: "big" } : program);
+  const vm = Vm.loadSync(sections.has("order") ? { ...program, order: "big" } : program);
   vm.registerHelper(5, (_context, r1) => r1);
   const packet = sections.get("packet");
   return vm.run({

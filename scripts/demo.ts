@@ -37,7 +37,7 @@ function machine(program: Program): { run(frame: Uint8Array): string } {
   const packet = memory.allocate("the packet", 2048);
   const rule = memory.allocate("a map value", 16);
   const variables = globalData(program, memory);
-  const vm = Vm.load(program, { memory, resolve: (request) => variables(request) ?? 0n });
+  const vm = Vm.loadSync(program, { memory, resolve: (request) => variables(request) ?? 0n });
   // bpf_map_lookup_elem: one value, for the blocked address.
   vm.registerHelper(1, (_, _map, key) => {
     const address = memory.slice(key + 4n, 4, false);

@@ -162,7 +162,7 @@ function exerciseOutputs(exercise: Exercise, program: Program, options: CompileO
 function exerciseRuns(exercise: Exercise, program: Program): void {
   exercise.step("run", () => {
     const memory = new GuestMemory(program.order);
-    const vm = Vm.load(program, { memory, resolve: globalData(program, memory) });
+    const vm = Vm.loadSync(program, { memory, resolve: globalData(program, memory) });
     vm.registerHelper(1, (_context, r1) => r1);
     for (const { index } of program.functions.slice(0, RUNS)) {
       vm.run({ function: index, context: new Uint8Array(64), limit: LIMIT });

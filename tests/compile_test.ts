@@ -92,13 +92,13 @@ b0(v0):
 Deno.test("a module of .epir becomes a program", () => {
   const program = compileModule(parseModule(EPIR), { check: true });
   assert.deepEqual(program.functions.map(({ name }) => name), ["main", "double"]);
-  assert.equal(Vm.load(program).run({}).returnValue, 42n);
+  assert.equal(Vm.loadSync(program).run({}).returnValue, 42n);
   const read = readProgram(new TextEncoder().encode(EPIR));
-  assert.equal(Vm.load(read).run({}).returnValue, 42n);
+  assert.equal(Vm.loadSync(read).run({}).returnValue, 42n);
   const object = convertProgram(read, "elf");
   const { bytes, functions } = compileProgram(loadProgram(object.bytes), { check: true });
   assert.ok(functions.every(({ lifted }) => lifted));
-  assert.equal(Vm.load(loadProgram(bytes)).run({}).returnValue, 42n);
+  assert.equal(Vm.loadSync(loadProgram(bytes)).run({}).returnValue, 42n);
 });
 
 Deno.test("a module that cannot be emitted is refused with the function's name", () => {
@@ -111,7 +111,7 @@ Deno.test("a module that cannot be emitted is refused with the function's name",
 
 Deno.test("a program converted to .epir and back does the same", () => {
   const text = convertProgram(assembled(TWO_FUNCTIONS), "epir").bytes;
-  assert.equal(Vm.load(readProgram(text)).run({}).returnValue, 11n);
+  assert.equal(Vm.loadSync(readProgram(text)).run({}).returnValue, 11n);
   const again = convertProgram(readProgram(text), "epir").bytes;
   assert.equal(liftProgram(readProgram(again)).functions.length, 2);
 });

@@ -52,7 +52,7 @@ async function run(this: CliContext, flags: Flags, input: string): Promise<void>
     const entry = flags.prog === undefined ? undefined : findFunction(program, flags.prog).index;
     const memory = new GuestMemory(program.order);
     const resolve = globalData(program, memory);
-    const vm = Vm.load(program, { engine: flags.engine, memory, resolve });
+    const vm = Vm.loadSync(program, { engine: flags.engine, memory, resolve });
     return vm.run({ function: entry, context, limit: flags.limit });
   });
   const { returnValue, instructionCount, fault } = result;

@@ -11,7 +11,7 @@ import { Interpreter, type Outcome } from "./interpreter.ts";
 import type { Helper, HelperTable, KfuncTable } from "./machine.ts";
 import { GuestMemory, type Region } from "./memory.ts";
 
-/** Options of {@link Vm.load}. */
+/** Options of {@link Vm.loadSync}. */
 export interface VmOptions {
   /** What runs the program. */
   readonly engine?: "interpreter" | undefined;
@@ -47,7 +47,7 @@ export const DEFAULT_LIMIT = 100_000_000;
  *
  * @example
  * ```ts ignore
- * const vm = Vm.load(program);
+ * const vm = Vm.loadSync(program);
  * vm.registerHelper(5, (_context, r1) => r1);
  * const { returnValue, fault } = vm.run({ context: new Uint8Array(64) });
  * ```
@@ -77,7 +77,7 @@ export class Vm {
    * @returns The machine, with no helper registered.
    * @throws {UnsupportedError} If guest memory is exhausted.
    */
-  static load(program: Program, options: VmOptions = {}): Vm {
+  static loadSync(program: Program, options: VmOptions = {}): Vm {
     return new Vm(program, options);
   }
 

@@ -11,7 +11,7 @@ Deno.test("a program counts in .bss and reads .data", () => {
   const bytes = new Uint8Array(readFileSync(join(ROOT, "testdata", "objects", "firewall.o")));
   const program = loadProgram(bytes);
   const memory = new GuestMemory(program.order);
-  const vm = Vm.load(program, { memory, resolve: globalData(program, memory) });
+  const vm = Vm.loadSync(program, { memory, resolve: globalData(program, memory) });
   // bpf_probe_read_kernel leaves the device null: the drop counts for index 0.
   vm.registerHelper(113, () => 0n);
   const context = new Uint8Array(8);
@@ -27,7 +27,7 @@ Deno.test("maps are left to the caller", () => {
   const bytes = new Uint8Array(readFileSync(join(ROOT, "testdata", "objects", "firewall.o")));
   const program = loadProgram(bytes);
   const memory = new GuestMemory(program.order);
-  const vm = Vm.load(program, { memory, resolve: globalData(program, memory) });
+  const vm = Vm.loadSync(program, { memory, resolve: globalData(program, memory) });
   const { fault } = vm.run({ function: "is_blocked" });
   assert.equal(fault?.kind, "unresolved-symbol");
   assert.match(fault.message, /blocked/);

@@ -145,7 +145,7 @@ Deno.test("the interpreter and the memory agree on every access", () => {
       const access = kind === "load"
         ? new Instruction(op, 0, 2, off)
         : new Instruction(op, 2, 0, off, 1);
-      const vm = Vm.load(programOf([new Instruction(load, 2, 1), access, exit]));
+      const vm = Vm.loadSync(programOf([new Instruction(load, 2, 1), access, exit]));
       vm.memory.allocate("read-only", 100, false);
       vm.run({ context: new Uint8Array(64) });
       const places = [

@@ -20,7 +20,7 @@ export function assembled(text: string): Program {
 
 /** A virtual machine for a program in the mnemonic syntax; helper 5 returns its first argument. */
 export function vmOf(text: string, options: VmOptions = {}): Vm {
-  const vm = Vm.load(assembled(text), options);
+  const vm = Vm.loadSync(assembled(text), options);
   vm.registerHelper(5, (_context, r1) => r1);
   return vm;
 }
