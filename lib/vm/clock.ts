@@ -1,0 +1,83 @@
+/**
+ * The clocks of a sandbox. Time passes only when a program looks at it: by a fixed step each time, so that every run with
+ * the same start sees the same times.
+ *
+ * @module
+ */
+
+/** Where the clocks start and how fast they run. All times are in nanoseconds. */
+export interface ClockOptions {
+  /** CLOCK_MONOTONIC at the first reading; by default 1,000 seconds. */
+  readonly start?: bigint | undefined;
+  /** How far it moves with each reading; by default 1,000. */
+  readonly step?: bigint | undefined;
+  /** CLOCK_BOOTTIME minus CLOCK_MONOTONIC: time spent suspended; by default 0. */
+  readonly suspended?: bigint | undefined;
+  /** CLOCK_TAI minus CLOCK_MONOTONIC; by default such that the first reading is on 2025-01-01. */
+  readonly tai?: bigint | undefined;
+  /** Ticks of jiffies in a second (CONFIG_HZ), 1 to 1,000; by default 250. */
+  readonly hz?: number | undefined;
+}
+
+const SECOND = 1_000_000_000n;
+/** 2025-01-01 in TAI. */
+const NEW_YEAR = 1_735_689_637n * SECOND;
+/** Jiffies when a kernel starts, so that they soon exceed 32 bits: (u32)(-300 * HZ). */
+const initialJiffies = (hz: number): bigint => BigInt((-300 * hz) >>> 0);
+
+/** Clocks that move when they are read. */
+export class Clock {
+  /** CLOCK_MONOTONIC at the next reading. */
+  now: bigint;
+  /** How far it moves with each reading. */
+  readonly step: bigint;
+  /** CLOCK_BOOTTIME minus CLOCK_MONOTONIC. */
+  readonly suspended: bigint;
+  /** CLOCK_TAI minus CLOCK_MONOTONIC. */
+  readonly tai: bigint;
+  /** Ticks of jiffies in a second. */
+  readonly hz: number;
+
+  /**
+   * Sets the clocks.
+   *
+   * @param options Start and step.
+   */
+  constructor(options: ClockOptions = {}) {
+    this.now = options.start ?? 1000n * SECOND;
+    this.step = options.step ?? 1000n;
+    this.suspended = options.suspended ?? 0n;
+    this.tai = options.tai ?? NEW_YEAR - this.now;
+    this.hz = Math.min(Math.max(options.hz ?? 250, 1), 1000);
+  }
+
+  /**
+   * Reads CLOCK_MONOTONIC, which then moves on.
+   *
+   * @returns Nanoseconds.
+   */
+  read(): bigint {
+    const { now } = this;
+    this.now = BigInt.asUintN(64, now + this.step);
+    return now;
+  }
+
+  /**
+   * Reads CLOCK_MONOTONIC as of the last tick; the clocks move too.
+   *
+   * @returns Nanoseconds.
+   */
+  readCoarse(): bigint {
+    const tick = SECOND / BigInt(this.hz);
+    return this.read() / tick * tick;
+  }
+
+  /**
+   * Reads the counter of ticks, which moves the clocks too.
+   *
+   * @returns Jiffies, 64 bits.
+   */
+  jiffies(): bigint {
+    return initialJiffies(this.hz) + this.read() * BigInt(this.hz) / SECOND;
+  }
+}

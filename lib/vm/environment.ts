@@ -1,0 +1,185 @@
+/**
+ * What a program finds around it: memory, maps, clocks, random numbers, the current task and CPU, the packet; and what it
+ * leaves behind. Everything is decided by the caller or by a seed, so that a run can be repeated.
+ *
+ * @module
+ */
+
+import { Clock, type ClockOptions } from "./clock.ts";
+import type { PacketBuffer } from "./contexts/packet.ts";
+import type { MapTable } from "./maps/table.ts";
+import type { GuestMemory } from "./memory.ts";
+import type { Providers } from "./providers.ts";
+import { RandomSource } from "./random.ts";
+import { type RecordLimits, Records } from "./records.ts";
+
+/** The task that a program finds itself in. */
+export interface TaskIdentity {
+  /** Thread id. */
+  readonly pid: number;
+  /** Process id. */
+  readonly tgid: number;
+  /** User id. */
+  readonly uid: number;
+  /** Group id. */
+  readonly gid: number;
+  /** Name; its first 15 bytes count. */
+  readonly comm: string;
+  /** Ids of the cgroup and its ancestors, the root first. */
+  readonly cgroups: readonly bigint[];
+  /** Ids of the thread and the process in a PID namespace of their own, and the namespace: device and inode. */
+  readonly namespace: {
+    readonly device: bigint;
+    readonly inode: bigint;
+    readonly pid: number;
+    readonly tgid: number;
+  };
+}
+
+/** The task unless the caller says otherwise. */
+export const DEFAULT_TASK: TaskIdentity = {
+  pid: 1000,
+  tgid: 1000,
+  uid: 0,
+  gid: 0,
+  comm: "epass",
+  cgroups: [1n],
+  namespace: { device: 4n, inode: 0xeffffffcn, pid: 1000, tgid: 1000 },
+};
+
+/** Facts about one run of a program, set before it starts. */
+export interface RunFacts {
+  /** Address of the context; 0 without one. */
+  context: number;
+  /** Arguments of the traced function (`bpf_get_func_arg`). */
+  args: readonly bigint[];
+  /** What the traced function returned (`bpf_get_func_ret`); null before it has returned. */
+  returned: bigint | null;
+  /** Address of the traced function (`bpf_get_func_ip`). */
+  functionAddress: bigint;
+  /** The cookie that the program was attached with. */
+  cookie: bigint;
+  /** Tail calls made so far. */
+  tailCalls: number;
+}
+
+/** Options of {@link Environment}. */
+export interface EnvironmentOptions {
+  /** Seed of the random numbers; by default 1. */
+  readonly seed?: number | undefined;
+  /** Clocks. */
+  readonly clock?: ClockOptions | undefined;
+  /** The current task; what is missing is as in {@link DEFAULT_TASK}. */
+  readonly task?: Partial<TaskIdentity> | undefined;
+  /** The CPU that programs run on; by default 0. */
+  readonly cpu?: number | undefined;
+  /** What the caller provides. */
+  readonly providers?: Providers | undefined;
+  /** Values of `CONFIG_*` and of `LINUX_KERNEL_VERSION`, by name. */
+  readonly kconfig?: Readonly<Record<string, bigint | string>> | undefined;
+  /** Limits of the logs. */
+  readonly records?: RecordLimits | undefined;
+}
+
+/** What changes in an environment while a program runs, except guest memory, maps and records. */
+export interface EnvironmentState {
+  /** CLOCK_MONOTONIC in nanoseconds. */
+  readonly now: bigint;
+  /** State of the random numbers. */
+  readonly random: readonly number[];
+  /** Tail calls made so far. */
+  readonly tailCalls: number;
+}
+
+/** What a program finds around it. */
+export class Environment {
+  /** Guest memory. */
+  readonly memory: GuestMemory;
+  /** The maps. */
+  readonly maps: MapTable;
+  /** The clocks. */
+  readonly clock: Clock;
+  /** The random numbers. */
+  readonly random: RandomSource;
+  /** The current task. */
+  task: TaskIdentity;
+  /** The CPU that the program runs on. */
+  cpu: number;
+  /** What the caller provides. */
+  readonly providers: Providers;
+  /** Values of the kernel's configuration by name. */
+  readonly kconfig: Readonly<Record<string, bigint | string>>;
+  /** What programs left behind. */
+  readonly records: Records;
+  /** The packet of the run; null for programs that have none. */
+  packet: PacketBuffer | null = null;
+  /** Facts about the run. */
+  readonly run: RunFacts = {
+    context: 0,
+    args: [],
+    returned: null,
+    functionAddress: 0n,
+    cookie: 0n,
+    tailCalls: 0,
+  };
+
+  /**
+   * Makes an environment.
+   *
+   * @param memory Guest memory.
+   * @param maps The maps; their table knows the number of CPUs.
+   * @param options Seed, clocks, task and what the caller provides.
+   */
+  constructor(memory: GuestMemory, maps: MapTable, options: EnvironmentOptions = {}) {
+    this.memory = memory;
+    this.maps = maps;
+    this.clock = new Clock(options.clock);
+    this.random = new RandomSource(options.seed ?? 1);
+    this.task = { ...DEFAULT_TASK, ...options.task };
+    this.cpu = Math.min(Math.max(options.cpu ?? 0, 0), maps.cpus - 1);
+    this.providers = options.providers ?? {};
+    this.kconfig = options.kconfig ?? {};
+    this.records = new Records(options.records);
+  }
+
+  /**
+   * Sets the facts about a run.
+   *
+   * @param facts What differs from a run without context, arguments and cookie.
+   */
+  begin(facts: Partial<RunFacts> = {}): void {
+    Object.assign(this.run, {
+      context: 0,
+      args: [],
+      returned: null,
+      functionAddress: 0n,
+      cookie: 0n,
+      tailCalls: 0,
+      ...facts,
+    });
+  }
+
+  /**
+   * Takes the state, to replay a run.
+   *
+   * @returns The state.
+   */
+  snapshot(): EnvironmentState {
+    return {
+      now: this.clock.now,
+      random: this.random.state,
+      tailCalls: this.run.tailCalls,
+    };
+  }
+
+  /**
+   * Puts a state back.
+   *
+   * @param state The state.
+   */
+  restore(state: EnvironmentState): void {
+    this.clock.now = state.now;
+    this.random.state = state.random;
+    this.run.tailCalls = state.tailCalls;
+  }
+}
