@@ -15,8 +15,8 @@ import type { CoreTypes } from "./core_types.ts";
 import { type Linked, linkFunction, type RelocateCore } from "./link.ts";
 import type { MapFile } from "./map_file.ts";
 import { type MapPlan, planMap } from "./map_plan.ts";
-import { readMaps } from "./maps.ts";
-import type { CodeRelocation, Program, ProgramFunction } from "./program.ts";
+import type { Program, ProgramFunction } from "./program.ts";
+import { referenceFinder } from "./references.ts";
 
 const LDDW_MAP = findOp({ kind: "lddw", fn: "map_fd" });
 const LDDW_VALUE = findOp({ kind: "lddw", fn: "map_value" });
@@ -58,35 +58,15 @@ class MapSet {
   }
 }
 
-/** Finds what a relocation of an object refers to. */
-function referenceFinder(
-  object: ElfObject,
-  maps: MapSet,
-): (insn: Instruction, relocation: CodeRelocation) => Omit<MapReference, "insn"> | null {
-  const definitions = new Map<string, ReturnType<typeof readMaps>[number]>();
-  for (const map of readMaps(object)) {
-    const key = map.style === "data" ? `${map.section}` : `${map.section}+${map.offset}`;
-    definitions.set(key, map);
-  }
-  return (insn, relocation) => {
-    const symbol = object.symbols[relocation.symbol];
-    if (symbol === undefined || insn.op.kind !== "lddw") return null;
-    const offset = symbol.value + Number(relocation.addend ?? insn.imm);
-    const data = definitions.get(`${symbol.section}`);
-    if (data !== undefined) {
-      return { map: maps.add(data.name, () => planMap(data, object)), offset };
-    }
-    const map = definitions.get(`${symbol.section}+${offset}`);
-    if (map === undefined) return null;
-    return { map: maps.add(map.name, () => planMap(map, object)), offset: null };
-  };
-}
-
 function objectReferences(object: ElfObject, linked: Linked, maps: MapSet): MapReference[] {
-  const find = referenceFinder(object, maps);
+  const find = referenceFinder(object);
   return [...linked.relocations].map(([insn, relocation]) => {
     const found = find(linked.insns[insn], relocation);
-    if (found !== null) return { insn, ...found };
+    // The values of the kernel's configuration are not known here.
+    if (found !== null && found.definition.section >= 0) {
+      const { definition, offset } = found;
+      return { insn, map: maps.add(definition.name, () => planMap(definition, object)), offset };
+    }
     throw new UnsupportedError(
       `cannot link ${relocation.name}: it is neither a map nor a variable of this object`,
     );

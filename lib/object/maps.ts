@@ -10,6 +10,7 @@ import { DecodeError } from "../errors.ts";
 import type { Btf, BtfMember, BtfType } from "./btf.ts";
 import { ELF, type ElfRelocation, type ElfSection, type ElfSymbol } from "./elf.ts";
 import type { ElfObject } from "./elf_object.ts";
+import { kconfigLayout } from "./kconfig.ts";
 import { MAP_FLAG, MAP_TYPE } from "./kernel_names.ts";
 
 /** Where a map's definition comes from. */
@@ -312,14 +313,8 @@ function dataMap(object: ElfObject, section: ElfSection): MapDefinition {
 
 /** The map of externs that libbpf fills from the kernel's configuration: BTF has its section, ELF has not. */
 function kconfigMap(btf: Btf): MapDefinition | null {
-  const section = btf.find("datasec", ".kconfig");
-  if (section === null) return null;
-  let size = 0;
-  for (const entry of btf.entries(section)) {
-    const bytes = btf.sizeOf(entry.type);
-    const align = Math.min(Math.max(bytes, 1), 8);
-    size = Math.ceil(size / align) * align + bytes;
-  }
+  const { section, size } = kconfigLayout(btf);
+  if (section === 0) return null;
   return {
     ...EMPTY,
     name: ".kconfig",
@@ -331,7 +326,7 @@ function kconfigMap(btf: Btf): MapDefinition | null {
     valueSize: size,
     maxEntries: 1,
     flags: MAP_FLAG.MMAPABLE | MAP_FLAG.RDONLY_PROG,
-    valueType: section.id,
+    valueType: section,
   };
 }
 
