@@ -6,7 +6,7 @@
 
 import { helperById, helperByName } from "../../isa/helpers.ts";
 import { InvariantError } from "../../errors.ts";
-import type { Program } from "../../object/program.ts";
+import type { Program, ProgramFunction } from "../../object/program.ts";
 import type { Environment } from "../environment.ts";
 import type { HelperTable, KfuncTable } from "../machine.ts";
 import type { HelperBodies } from "./body.ts";
@@ -54,43 +54,59 @@ export interface CalledFunction {
   readonly kind: "helper" | "kfunc";
 }
 
+/** The functions that some functions can reach by calls and callbacks, themselves included. */
+function reachable(
+  program: Program,
+  roots: readonly ProgramFunction[],
+): readonly ProgramFunction[] {
+  const found = [...roots];
+  const seen = new Set(found);
+  for (let i = 0; i < found.length; i++) {
+    const { section, first, last } = found[i];
+    for (let at = first; at < last; at++) {
+      const target = section.targets.get(section.slots[at]);
+      if (target?.kind !== "function") continue;
+      const callee = program.functions[target.index];
+      if (seen.has(callee)) continue;
+      seen.add(callee);
+      found.push(callee);
+    }
+  }
+  return found;
+}
+
 /**
  * Lists the helpers and kfuncs that a program calls.
  *
  * @param program The program.
+ * @param roots The functions to begin with; by default all.
  * @returns Each once, in the order of the first call.
  */
-export function calledFunctions(program: Program): CalledFunction[] {
+export function calledFunctions(
+  program: Program,
+  roots: readonly ProgramFunction[] = program.functions,
+): CalledFunction[] {
   const found = new Map<string, CalledFunction>();
-  for (const { insns, slots, targets } of program.sections) {
-    insns.forEach(({ op, imm, off }, i) => {
-      const target = targets.get(slots[i]);
-      if (op.kind !== "call" || target?.kind === "function" || op.fn === "local") return;
+  for (const { section, first, last } of reachable(program, roots)) {
+    for (let at = first; at < last; at++) {
+      const { op, imm, off } = section.insns[at];
+      const target = section.targets.get(section.slots[at]);
+      if (op.kind !== "call" || target?.kind === "function" || op.fn === "local") continue;
       const called: CalledFunction = op.fn === "helper" && target === undefined
         ? { kind: "helper", name: helperById(imm)?.name ?? `#${imm}` }
         : { kind: "kfunc", name: target?.name ?? `#${imm}${off === 0 ? "" : `@${off}`}` };
       found.set(`${called.kind} ${called.name}`, called);
-    });
+    }
   }
   return [...found.values()];
 }
 
 /**
- * Lists the helpers and kfuncs that a program calls and a sandbox does not have.
+ * Whether a sandbox has the body of a helper or kfunc.
  *
- * @param program The program.
- * @param helpers The helpers of the sandbox.
- * @param kfuncs The kfuncs of the sandbox.
- * @returns Each once, in the order of the first call.
+ * @param called The helper or kfunc.
+ * @returns False if a call of it would fault.
  */
-export function missingFunctions(
-  program: Program,
-  helpers: HelperTable,
-  kfuncs: KfuncTable,
-): CalledFunction[] {
-  return calledFunctions(program).filter(({ kind, name }) =>
-    kind === "kfunc"
-      ? !kfuncs.has(name)
-      : !helpers.has(helperByName(name)?.id ?? Number(name.slice(1)))
-  );
+export function isSupported({ kind, name }: CalledFunction): boolean {
+  return Object.hasOwn(kind === "helper" ? HELPERS : KFUNCS, name);
 }
