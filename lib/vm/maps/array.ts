@@ -1,16 +1,23 @@
 /**
- * Arrays: `array` and `percpu_array`. All elements exist from the start, in one piece of guest memory:
- * `base + cpu * cpuStride + index * stride`.
+ * Arrays: `array` and `percpu_array`, and the single value of `struct_ops`. All elements exist from the start, in one piece
+ * of guest memory: `base + cpu * cpuStride + index * stride`.
  *
  * @module
  */
 
 import { EpassError } from "../../errors.ts";
-import { MAP_FLAG } from "../../object/kernel_names.ts";
 import { ERRNO } from "../errno.ts";
-import { type SpecialField, specialFields } from "./fields.ts";
-import { BaseMap, type MapSeed, roundUp8, UPDATE } from "./map.ts";
+import {
+  BaseMap,
+  MAP_FLAG,
+  type MapSeed,
+  updateRefusal,
+  type Visitor,
+  wordAt,
+  wordBytes,
+} from "./map.ts";
 import { MapStorage } from "./storage.ts";
+import { Values } from "./values.ts";
 
 /** Where the elements of an array lie. Sizes are in bytes. */
 export interface ArrayGeometry {
@@ -18,7 +25,7 @@ export interface ArrayGeometry {
   readonly base: number;
   /** Distance between two values. */
   readonly stride: number;
-  /** Distance between the values of two CPUs. */
+  /** Distance between the values of two CPUs; 0 where they share them. */
   readonly cpuStride: number;
   /** Number of elements. */
   readonly maxEntries: number;
@@ -29,10 +36,8 @@ export class ArrayMap extends BaseMap {
   /** Where its elements lie. */
   readonly geometry: ArrayGeometry;
   readonly #storage: MapStorage;
-  readonly #fields: readonly SpecialField[];
-  readonly #hasLock: boolean;
-  readonly #view: DataView;
-  readonly #little: boolean;
+  readonly #values: Values;
+  #keyCell = 0;
 
   /**
    * Reserves all elements.
@@ -43,63 +48,54 @@ export class ArrayMap extends BaseMap {
    */
   constructor(seed: MapSeed) {
     super(seed);
-    const { host, plan } = seed;
-    const { keySize, valueSize, maxEntries } = plan;
+    const { keySize, valueSize, maxEntries } = this;
     if (keySize !== 4 || valueSize === 0 || maxEntries === 0) {
       throw new EpassError(
-        `cannot create map ${plan.name}: an array of ${maxEntries} elements with keys of ${keySize} and values of ${valueSize} bytes`,
+        `cannot create map ${this.name}: an array of ${maxEntries} elements, keys of ${keySize} and values of ${valueSize} bytes`,
       );
     }
-    const stride = roundUp8(valueSize);
-    const cpuStride = stride * maxEntries;
-    this.#storage = new MapStorage(host.memory, plan.name);
-    const writable = (plan.flags & MAP_FLAG.RDONLY_PROG) === 0;
-    const base = this.#storage.allocate(cpuStride * this.copies, writable);
+    this.#storage = new MapStorage(seed.host.memory, this.name);
+    this.#values = new Values(seed, this.#storage, this.perCpu);
+    const { stride, copies } = this.#values;
+    const writable = (this.flags & MAP_FLAG.RDONLY_PROG) === 0;
+    const base = this.#storage.allocate(stride * maxEntries * copies, writable);
+    const cpuStride = this.perCpu ? stride * maxEntries : 0;
     this.geometry = { base, stride, cpuStride, maxEntries };
-    if (plan.contents !== null) {
-      this.#storage.copyIn(base, plan.contents.subarray(0, valueSize));
+    const { contents, frozen } = seed.plan;
+    if (contents !== null) {
+      this.#storage.bytes(base, valueSize).set(contents.subarray(0, valueSize));
     }
-    this.frozen = plan.frozen;
-    this.#fields = specialFields(seed.btf, plan.valueType, valueSize);
-    this.#hasLock = this.#fields.some(({ kind }) => kind === "lock");
-    this.#view = new DataView(new ArrayBuffer(4));
-    this.#little = host.memory.order === "little";
+    this.frozen = frozen;
   }
 
   override get size(): number {
     return this.maxEntries;
   }
 
-  #index(key: Uint8Array): number {
-    for (let i = 0; i < 4; i++) this.#view.setUint8(i, key[i]);
-    return this.#view.getUint32(0, this.#little);
-  }
-
   #address(index: number, cpu: number): number {
     const { base, stride, cpuStride } = this.geometry;
-    return base + (this.perCpu ? cpu * cpuStride : 0) + index * stride;
+    return base + cpu * cpuStride + index * stride;
   }
 
   override lookup(key: Uint8Array, cpu: number): number {
-    const index = this.#index(key);
+    const index = wordAt(key, this.little);
     return index < this.maxEntries ? this.#address(index, cpu) : 0;
   }
 
-  /** What an update with these flags gives before it does anything. */
+  /** What an update gives before it does anything. */
   #refusal(index: number, flags: number): number {
-    if (!(flags <= (UPDATE.EXIST | UPDATE.LOCK)) || (flags & ~UPDATE.LOCK) > UPDATE.EXIST) {
-      return -ERRNO.EINVAL;
-    }
-    if (index >= this.maxEntries) return -ERRNO.E2BIG;
-    if ((flags & UPDATE.NOEXIST) !== 0) return -ERRNO.EEXIST;
-    return (flags & UPDATE.LOCK) !== 0 && !this.#hasLock ? -ERRNO.EINVAL : 0;
+    const refusal = updateRefusal(flags, true, this.#values.hasLock);
+    if (refusal === -ERRNO.EINVAL) return refusal;
+    return index >= this.maxEntries ? -ERRNO.E2BIG : refusal;
   }
 
   override update(key: Uint8Array, value: Uint8Array, flags: number, cpu: number): number {
-    const index = this.#index(key);
+    const index = wordAt(key, this.little);
     const refusal = this.#refusal(index, flags);
     if (refusal !== 0) return refusal;
-    this.#storage.copyIn(this.#address(index, cpu), value, this.#fields);
+    const address = this.#address(index, cpu);
+    this.#values.set(address, value);
+    this.#values.release(address);
     return 0;
   }
 
@@ -108,35 +104,30 @@ export class ArrayMap extends BaseMap {
   }
 
   override read(key: Uint8Array): Uint8Array<ArrayBuffer> | number {
-    const index = this.#index(key);
+    const index = wordAt(key, this.little);
     if (index >= this.maxEntries) return -ERRNO.ENOENT;
-    const stride = this.perCpu ? this.geometry.stride : this.valueSize;
-    const value = new Uint8Array(stride * this.copies);
-    for (let cpu = 0; cpu < this.copies; cpu++) {
-      const target = value.subarray(cpu * stride, cpu * stride + this.valueSize);
-      this.#storage.copyOut(this.#address(index, cpu), target, this.#fields);
-    }
-    return value;
+    return this.#values.getAll(this.#address(index, 0), this.geometry.cpuStride);
   }
 
-  override write(key: Uint8Array, value: Uint8Array, flags: number = UPDATE.ANY): number {
-    if (this.frozen) return -ERRNO.EPERM;
-    const index = this.#index(key);
+  protected override store(key: Uint8Array, value: Uint8Array, flags: number): number {
+    const index = wordAt(key, this.little);
     const refusal = this.#refusal(index, flags);
-    if (refusal !== 0) return refusal;
-    const stride = this.perCpu ? this.geometry.stride : this.valueSize;
-    for (let cpu = 0; cpu < this.copies; cpu++) {
-      const part = value.subarray(cpu * stride, cpu * stride + this.valueSize);
-      this.#storage.copyIn(this.#address(index, cpu), part, this.#fields);
+    if (refusal === 0) {
+      this.#values.setAll(this.#address(index, 0), value, this.geometry.cpuStride);
     }
-    return 0;
+    return refusal;
   }
 
   override *keys(): Iterable<Uint8Array<ArrayBuffer>> {
+    for (let index = 0; index < this.maxEntries; index++) yield wordBytes(index, this.little);
+  }
+
+  override visit(cpu: number, visitor: Visitor): number {
+    this.#keyCell ||= this.#storage.allocate(8);
     for (let index = 0; index < this.maxEntries; index++) {
-      const key = new Uint8Array(4);
-      new DataView(key.buffer).setUint32(0, index, this.#little);
-      yield key;
+      this.#storage.setU32(this.#keyCell, index);
+      if (!visitor(this.#keyCell, this.#address(index, cpu))) return index + 1;
     }
+    return this.maxEntries;
   }
 }

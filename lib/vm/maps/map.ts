@@ -34,6 +34,20 @@ export const UPDATE = {
   LOCK: 4,
 } as const;
 
+/** Flags of a map that say who may do what with it (linux/bpf.h). */
+export const MAP_FLAG = {
+  /** Elements are allocated one by one. */
+  NO_PREALLOC: 0x1,
+  /** The world outside may not write. */
+  RDONLY: 0x8,
+  /** The world outside may not read. */
+  WRONLY: 0x10,
+  /** Programs may not write. */
+  RDONLY_PROG: 0x80,
+  /** Programs may not read. */
+  WRONLY_PROG: 0x100,
+} as const;
+
 /** A map of a sandbox. Sizes are in bytes. */
 export interface GuestMap {
   /** Its name. */
@@ -77,7 +91,7 @@ export interface GuestMap {
    * The program's update.
    *
    * @param key The key.
-   * @param value The value; neither may alias the map's own storage.
+   * @param value The value, in or outside of guest memory.
    * @param flags {@link UPDATE}.
    * @param cpu The CPU that the program runs on.
    * @returns 0 or a negative error number.
@@ -108,12 +122,36 @@ export interface GuestMap {
    */
   write(key: Uint8Array, value: Uint8Array, flags?: number): number;
   /**
+   * Removes an element from outside.
+   *
+   * @param key The key.
+   * @returns 0 or a negative error number.
+   */
+  remove(key: Uint8Array): number;
+  /**
    * Lists the keys, in an order that depends on nothing but the operations before.
    *
    * @returns Copies of the keys; elements that are added or removed meanwhile may be missing.
    */
   keys(): Iterable<Uint8Array<ArrayBuffer>>;
+  /**
+   * Shows a program its elements.
+   *
+   * @param cpu The CPU that the program runs on.
+   * @param visitor Is shown each; it may change the map.
+   * @returns How many were shown, or a negative error number.
+   */
+  visit(cpu: number, visitor: Visitor): number;
 }
+
+/**
+ * Is shown an element.
+ *
+ * @param key Address of the key.
+ * @param value Address of the value.
+ * @returns Whether to go on.
+ */
+export type Visitor = (key: number, value: number) => boolean;
 
 /** What every map needs of its surroundings. */
 export interface MapHost {
@@ -128,6 +166,12 @@ export interface MapHost {
    * @returns The map, or null.
    */
   byHandle(handle: number | bigint): GuestMap | null;
+  /**
+   * Forgets a timer whose value goes.
+   *
+   * @param address Address of its structure; there need not be one.
+   */
+  cancelTimer(address: number): void;
 }
 
 /** What a map is created from. */
@@ -140,6 +184,47 @@ export interface MapSeed {
   readonly plan: MapPlan;
   /** Where its types are described; null if nowhere. */
   readonly btf: Btf | null;
+}
+
+/**
+ * Reads a word as the program would.
+ *
+ * @param bytes At least 4 bytes from the offset.
+ * @param little Whether the program is little-endian.
+ * @param at Offset in bytes.
+ * @returns The word, unsigned.
+ */
+export function wordAt(bytes: Uint8Array, little: boolean, at = 0): number {
+  const [a, b, c, d] = [bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]];
+  return (little ? a | b << 8 | c << 16 | d << 24 : d | c << 8 | b << 16 | a << 24) >>> 0;
+}
+
+/**
+ * The bytes of a word as the program sees them.
+ *
+ * @param value The word.
+ * @param little Whether the program is little-endian.
+ * @returns 4 bytes.
+ */
+export function wordBytes(value: number, little: boolean): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(4);
+  new DataView(bytes.buffer).setUint32(0, value, little);
+  return bytes;
+}
+
+/**
+ * Whether an update may go on.
+ *
+ * @param flags {@link UPDATE}.
+ * @param exists Whether the element exists.
+ * @param hasLock Whether values have a spin lock.
+ * @returns 0 or a negative error number.
+ */
+export function updateRefusal(flags: number, exists: boolean, hasLock: boolean): number {
+  const bare = flags >= UPDATE.LOCK && flags <= 2 * UPDATE.LOCK - 1 ? flags - UPDATE.LOCK : flags;
+  if (bare > UPDATE.EXIST || (bare !== flags && !hasLock)) return -ERRNO.EINVAL;
+  if (exists) return bare === UPDATE.NOEXIST ? -ERRNO.EEXIST : 0;
+  return bare === UPDATE.EXIST ? -ERRNO.ENOENT : 0;
 }
 
 /** Rounds a size up to a multiple of 8 bytes: the distance between two values. */
@@ -162,6 +247,8 @@ export abstract class BaseMap implements GuestMap {
   readonly perCpu: boolean;
   readonly copies: number;
   frozen = false;
+  /** Whether the program is little-endian. */
+  protected readonly little: boolean;
   /** Its surroundings. */
   protected readonly host: MapHost;
 
@@ -173,6 +260,7 @@ export abstract class BaseMap implements GuestMap {
   constructor(seed: MapSeed) {
     const { plan } = seed;
     this.host = seed.host;
+    this.little = seed.host.memory.order === "little";
     this.handle = seed.handle;
     this.plan = plan;
     this.btf = seed.btf;
@@ -210,10 +298,35 @@ export abstract class BaseMap implements GuestMap {
   }
 
   write(key: Uint8Array, value: Uint8Array, flags: number = UPDATE.ANY): number {
+    return this.#closed ? -ERRNO.EPERM : this.store(key, value, flags);
+  }
+
+  remove(key: Uint8Array): number {
+    return this.#closed ? -ERRNO.EPERM : this.delete(key);
+  }
+
+  /** Whether the world outside may not change it. */
+  get #closed(): boolean {
+    return this.frozen || (this.flags & MAP_FLAG.RDONLY) !== 0;
+  }
+
+  /**
+   * Copies a value in from outside, where that is allowed.
+   *
+   * @param key The key.
+   * @param value The values of all CPUs.
+   * @param flags {@link UPDATE}.
+   * @returns 0 or a negative error number.
+   */
+  protected store(key: Uint8Array, value: Uint8Array, flags: number): number {
     return this.update(key, value, flags, 0);
   }
 
   keys(): Iterable<Uint8Array<ArrayBuffer>> {
     return [];
+  }
+
+  visit(_cpu: number, _visitor: Visitor): number {
+    return -ERRNO.EOPNOTSUPP;
   }
 }

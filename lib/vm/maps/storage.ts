@@ -4,6 +4,7 @@
  * @module
  */
 
+import { UnsupportedError } from "../../errors.ts";
 import { GuestFault } from "../fault.ts";
 import { GUEST_BASE, type GuestMemory } from "../memory.ts";
 import type { SpecialField } from "./fields.ts";
@@ -36,6 +37,21 @@ export class MapStorage {
    */
   allocate(size: number, writable = true): number {
     return this.#memory.allocate(`map ${this.#name}`, size, writable).address;
+  }
+
+  /**
+   * Reserves zeroed bytes that the program may store to, if there are any left.
+   *
+   * @param size How many.
+   * @returns Their address, a multiple of 8; 0 if guest memory is exhausted.
+   */
+  tryAllocate(size: number): number {
+    try {
+      return this.allocate(size);
+    } catch (error) {
+      if (error instanceof UnsupportedError) return 0;
+      throw error;
+    }
   }
 
   /** The offset in guest memory of bytes that the map believes to be its own. */

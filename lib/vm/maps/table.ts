@@ -11,7 +11,9 @@ import type { MapPlan } from "../../object/map_plan.ts";
 import { GuestFault } from "../fault.ts";
 import type { GuestMemory } from "../memory.ts";
 import { ArrayMap } from "./array.ts";
+import { HashMap, LruHashMap } from "./hash_map.ts";
 import { type GuestMap, MAP_BASE, MAP_STRIDE, type MapHost, type MapSeed } from "./map.ts";
+import { Timers } from "./timers.ts";
 
 /** Makes a map of one type. */
 type MapFactory = (seed: MapSeed) => GuestMap;
@@ -20,12 +22,19 @@ type MapFactory = (seed: MapSeed) => GuestMap;
 const FACTORIES: { readonly [type: string]: MapFactory | undefined } = {
   array: (seed) => new ArrayMap(seed),
   percpu_array: (seed) => new ArrayMap(seed),
+  struct_ops: (seed) => new ArrayMap(seed),
+  hash: (seed) => new HashMap(seed),
+  percpu_hash: (seed) => new HashMap(seed),
+  lru_hash: (seed) => new LruHashMap(seed),
+  lru_percpu_hash: (seed) => new LruHashMap(seed),
 };
 
 /** The maps of a sandbox. */
 export class MapTable implements MapHost {
   readonly memory: GuestMemory;
   readonly cpus: number;
+  /** The timers in values. */
+  readonly timers: Timers = new Timers();
   readonly #maps: GuestMap[] = [];
   readonly #byName = new Map<string, GuestMap>();
 
@@ -65,6 +74,10 @@ export class MapTable implements MapHost {
   byHandle(handle: number | bigint): GuestMap | null {
     const index = (Number(handle) - MAP_BASE) / MAP_STRIDE;
     return this.#maps[index] ?? null;
+  }
+
+  cancelTimer(address: number): void {
+    this.timers.forget(address);
   }
 
   /**
