@@ -6,12 +6,14 @@
  */
 
 import { Clock, type ClockOptions } from "./clock.ts";
+import type { RunContext } from "./contexts/context.ts";
 import type { PacketBuffer } from "./contexts/packet.ts";
 import type { MapTable } from "./maps/table.ts";
 import type { GuestMemory } from "./memory.ts";
 import type { Providers } from "./providers.ts";
 import { RandomSource } from "./random.ts";
 import { type RecordLimits, Records } from "./records.ts";
+import { SocketTable } from "./sockets.ts";
 
 /** The task that a program finds itself in. */
 export interface TaskIdentity {
@@ -113,6 +115,10 @@ export class Environment {
   readonly records: Records;
   /** The packet of the run; null for programs that have none. */
   packet: PacketBuffer | null = null;
+  /** The context of the run; null if it is nothing but bytes. */
+  context: RunContext | null = null;
+  /** The sockets that programs of the run see. */
+  readonly sockets: SocketTable;
   /** Facts about the run. */
   readonly run: RunFacts = {
     context: 0,
@@ -140,6 +146,7 @@ export class Environment {
     this.providers = options.providers ?? {};
     this.kconfig = options.kconfig ?? {};
     this.records = new Records(options.records);
+    this.sockets = new SocketTable(memory);
   }
 
   /**

@@ -7,20 +7,24 @@
  * @module
  */
 
-import type { GuestMemory } from "../memory.ts";
+import type { Environment } from "../environment.ts";
 import type { PacketBuffer } from "./packet.ts";
 
-/** Values of fields, registers or arguments by name. */
+/** Values of fields or registers by name: numbers, the numbers of an array, or the bytes as they are in memory. */
 export interface NamedValues {
-  readonly [name: string]: number | bigint | readonly (number | bigint)[];
+  readonly [name: string]: number | bigint | readonly (number | bigint)[] | Uint8Array;
 }
 
 /** What a context is built from; each program type takes what makes sense for it. */
 export interface ContextInput {
   /** The packet, from its link layer header on. */
   readonly packet?: Uint8Array | undefined;
-  /** How many bytes of the packet are directly accessible; by default as many as a driver would make so. */
+  /** How many of its leading bytes are metadata (XDP and tc); by default none. */
+  readonly meta?: number | undefined;
+  /** How many bytes of the packet are directly accessible; by default as many as in the kernel's test run. */
   readonly linear?: number | undefined;
+  /** The socket of the packet or context, by the names of `struct bpf_sock` and `bpf_tcp_sock`; null for none. */
+  readonly socket?: NamedValues | null | undefined;
   /** The context itself as bytes: the whole struct, or what the kernel's test run takes for one. */
   readonly ctx?: Uint8Array | undefined;
   /** Fields of the context by name, over `ctx`. */
@@ -39,8 +43,10 @@ export interface ContextOutput {
   readonly context: Uint8Array;
   /** Its fields by name, where the type has named ones. */
   readonly fields: { readonly [name: string]: bigint };
-  /** The packet; null for types without one. */
+  /** The packet, from its link layer header on; null for types without one. */
   readonly packet: Uint8Array | null;
+  /** The metadata before it. */
+  readonly meta: Uint8Array;
 }
 
 /** The context of one run. */
@@ -74,4 +80,4 @@ export interface ContextBuilder {
 }
 
 /** Makes the builder of a program type. */
-export type ContextBuilderFactory = (memory: GuestMemory, type: string) => ContextBuilder;
+export type ContextBuilderFactory = (env: Environment, type: string) => ContextBuilder;

@@ -237,13 +237,20 @@ export class PacketBuffer {
     this.#remap();
   }
 
+  /** Bytes that are not linear. */
+  get restLength(): number {
+    return this.#rest.length;
+  }
+
   /**
-   * Cuts bytes off the part that is not linear.
+   * Changes the size of the part that is not linear.
    *
-   * @param size How many are left, at most as many as there are.
+   * @param size Its new size; new bytes are zeros.
    */
-  shrinkRest(size: number): void {
-    this.#rest = this.#rest.slice(0, size);
+  resizeRest(size: number): void {
+    const rest = new Uint8Array(size);
+    rest.set(this.#rest.subarray(0, size));
+    this.#rest = rest;
   }
 
   /**

@@ -1,0 +1,96 @@
+/**
+ * Sockets that programs see: structs in guest memory, and what the caller told about them.
+ *
+ * @module
+ */
+
+import type { NamedValues } from "./contexts/context.ts";
+import { writeFields } from "./contexts/layout.ts";
+import { SOCK, TCP_SOCK } from "./contexts/structs.ts";
+import type { GuestMemory, Region } from "./memory.ts";
+
+/** Bytes from one socket to the next. */
+const STRIDE = 256;
+/** Offset in bytes of `struct bpf_tcp_sock`, behind `struct bpf_sock`. */
+const TCP_OFFSET = 128;
+/** Sockets of one run; older ones are overwritten. */
+const CAPACITY = 1024;
+/** IPPROTO_TCP. */
+const TCP = 6;
+
+/** A socket. */
+export interface GuestSocket {
+  /** Address of its `struct bpf_sock`. */
+  readonly address: number;
+  /** Address of its `struct bpf_tcp_sock`; 0 if it is no TCP socket. */
+  readonly tcpAddress: number;
+  /** What the caller told; names that the structs do not have are for helpers, as `cookie` and `uid`. */
+  readonly fields: NamedValues;
+}
+
+/** The sockets of a run. */
+export class SocketTable {
+  readonly #memory: GuestMemory;
+  readonly #sockets: GuestSocket[] = [];
+  #region: Region | null = null;
+  #next = 0;
+
+  /**
+   * Makes a table without sockets.
+   *
+   * @param memory Guest memory.
+   */
+  constructor(memory: GuestMemory) {
+    this.#memory = memory;
+  }
+
+  /** Forgets all sockets. */
+  clear(): void {
+    this.#sockets.length = 0;
+    this.#next = 0;
+  }
+
+  /**
+   * Makes a socket.
+   *
+   * @param fields Its fields, by the names of `struct bpf_sock` and `struct bpf_tcp_sock`.
+   * @returns Its address.
+   * @throws {UnsupportedError} If guest memory is exhausted.
+   * @throws {EpassError} If a value does not fit its field.
+   */
+  add(fields: NamedValues): number {
+    this.#region ??= this.#memory.allocate("sockets", STRIDE * CAPACITY);
+    const index = this.#next++ % CAPACITY;
+    const address = this.#region.address + index * STRIDE;
+    const bytes = this.#memory.contents(this.#region).subarray(
+      index * STRIDE,
+      (index + 1) * STRIDE,
+    );
+    bytes.fill(0);
+    const of = (names: ReadonlyMap<string, unknown>) =>
+      Object.fromEntries(
+        Object.entries(fields).filter(([name]) => names.has(name.split("[")[0])),
+      );
+    const { order } = this.#memory;
+    writeFields(SOCK, bytes, order, {
+      state: 1,
+      rx_queue_mapping: 0xffff_ffff,
+      ...of(SOCK.byName),
+    });
+    writeFields(TCP_SOCK, bytes.subarray(TCP_OFFSET), order, of(TCP_SOCK.byName));
+    const tcpAddress = Number(fields.protocol ?? 0) === TCP ? address + TCP_OFFSET : 0;
+    this.#sockets[index] = { address, tcpAddress, fields };
+    return address;
+  }
+
+  /**
+   * Finds a socket.
+   *
+   * @param address Its address, or that of its `struct bpf_tcp_sock`.
+   * @returns The socket; null if no socket is there.
+   */
+  at(address: bigint): GuestSocket | null {
+    const wanted = Number(address);
+    return this.#sockets.find((s) => s.address === wanted || s.tcpAddress === wanted) ?? null;
+  }
+}
