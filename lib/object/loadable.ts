@@ -61,7 +61,8 @@ class MapSet {
 function objectReferences(object: ElfObject, linked: Linked, maps: MapSet): MapReference[] {
   const find = referenceFinder(object);
   return [...linked.relocations].map(([insn, relocation]) => {
-    const found = find(linked.insns[insn], relocation);
+    const { op, imm } = linked.insns[insn];
+    const found = op.kind === "lddw" ? find(relocation, imm) : null;
     // The values of the kernel's configuration are not known here.
     if (found !== null && found.definition.section >= 0) {
       const { definition, offset } = found;

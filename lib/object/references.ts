@@ -5,7 +5,6 @@
  * @module
  */
 
-import type { Instruction } from "../isa/instruction.ts";
 import { ELF } from "./elf.ts";
 import type { ElfObject } from "./elf_object.ts";
 import { kconfigLayout } from "./kconfig.ts";
@@ -23,14 +22,11 @@ export interface DataReference {
 /**
  * Finds what an `lddw` stands for.
  *
- * @param insn The instruction.
  * @param relocation Its relocation.
+ * @param imm Its low immediate: the addend of a REL entry, in bytes.
  * @returns The map; null if it stands for something else.
  */
-export type ReferenceFinder = (
-  insn: Instruction,
-  relocation: CodeRelocation,
-) => DataReference | null;
+export type ReferenceFinder = (relocation: CodeRelocation, imm: number) => DataReference | null;
 
 /**
  * Prepares to find what the code of an object refers to.
@@ -54,11 +50,11 @@ export function referenceFinder(
       config.set(name, { definition: map, offset });
     }
   }
-  return (insn, relocation) => {
+  return (relocation, imm) => {
     const symbol = object.symbols[relocation.symbol];
-    if (symbol === undefined || insn.op.kind !== "lddw") return null;
+    if (symbol === undefined) return null;
     if (symbol.section === ELF.SHN_UNDEF) return config.get(symbol.name) ?? null;
-    const offset = symbol.value + Number(relocation.addend ?? insn.imm);
+    const offset = symbol.value + Number(relocation.addend ?? imm);
     const data = definitions.get(`${symbol.section}`);
     if (data !== undefined) return { definition: data, offset };
     const definition = definitions.get(`${symbol.section}+${offset}`);
