@@ -9,6 +9,7 @@
 
 import type { Environment } from "../environment.ts";
 import type { PacketBuffer } from "./packet.ts";
+import type { TracedMachine } from "./registers.ts";
 
 /** Values of fields or registers by name: numbers, the numbers of an array, or the bytes as they are in memory. */
 export interface NamedValues {
@@ -35,6 +36,10 @@ export interface ContextInput {
   readonly returned?: number | bigint | undefined;
   /** Processor registers by name. */
   readonly registers?: NamedValues | undefined;
+  /** The processor whose registers they are; by default x86_64. */
+  readonly machine?: TracedMachine | undefined;
+  /** Format of the record of a tracepoint: the text of `events/SUBSYSTEM/NAME/format` of tracefs. */
+  readonly format?: string | undefined;
 }
 
 /** What a run left behind. */
