@@ -20,12 +20,20 @@ import type { Format, FunctionCode, Program, ProgramFunction } from "./object/pr
 import { rewriteProgram } from "./object/rewrite.ts";
 import type { Rewritten } from "./object/rewrite_elf.ts";
 import { type WriteOptions, writeProgram } from "./object/write.ts";
+import type { PassEnvironment } from "./passes/pass.ts";
+import { BPF_PIPELINES, type Level } from "./passes/pipeline.ts";
+import { type PassObserver, runPasses } from "./passes/run.ts";
+import type { PassUse } from "./passes/selection.ts";
 import { compileToBpf } from "./targets/bpf/target.ts";
 
 /** How to compile. */
 export interface CompileOptions {
-  /** Optimisation level; 0 rewrites without changing what the program does step by step. */
-  readonly level?: 0;
+  /** Optimisation level; 0, the default, rewrites without changing what the program does step by step. */
+  readonly level?: Level;
+  /** Passes to run instead of those of the level. */
+  readonly passes?: readonly PassUse[];
+  /** Who looks on while passes run. */
+  readonly observer?: PassObserver;
   /** Newest ISA version that the output may use; by default the newest that the input uses. */
   readonly cpu?: Version;
   /** Registers that the allocator may choose, a mask of r0 to r9; all by default. */
@@ -88,6 +96,15 @@ function codeSize(code: FunctionCode): number {
   let slots = 0;
   for (const { op } of code.insns) slots += op.kind === "lddw" ? 2 : 1;
   return slots;
+}
+
+/** Optimises a function by the passes that the options ask for. */
+function optimise(fn: IrFunction, options: CompileOptions, environment: PassEnvironment): void {
+  const { check, observer, passes = BPF_PIPELINES[options.level ?? 0] } = options;
+  runPasses(fn, passes, environment, {
+    ...(check === undefined ? {} : { check }),
+    ...(observer === undefined ? {} : { observer }),
+  });
 }
 
 /** The instructions of a function as they are, with what is attached to them. */
@@ -164,6 +181,11 @@ export function compileProgram(program: Program, options: CompileOptions = {}): 
     ...(check === undefined ? {} : { check }),
   };
   const context = liftContext(program);
+  const { kernelHelpers } = context;
+  const environment = { target: "bpf", cpu, order: program.order, kernelHelpers } as const;
+  // Code that optimisation made longer is not worth its place, unless the input needs instructions that are not wanted.
+  const optimised = (options.passes ?? BPF_PIPELINES[options.level ?? 0]).length > 0;
+  const mayKeep = optimised && registers === undefined && cpuOf(program) <= cpu;
   const changes = new Map<number, FunctionCode>();
   const functions = program.functions.map((fn): FunctionReport => {
     const about = { name: fn.name, section: fn.section.name, insnsBefore: sizeOf(fn) };
@@ -175,9 +197,14 @@ export function compileProgram(program: Program, options: CompileOptions = {}): 
     try {
       const lifted = liftFunction(program, fn.index, context);
       if (check === true) assertValid(lifted);
+      optimise(lifted, options, environment);
       const code = compileToBpf(lifted, target);
+      const insnsAfter = codeSize(code);
+      if (mayKeep && insnsAfter > about.insnsBefore) {
+        return { ...about, insnsAfter: about.insnsBefore, lifted: true };
+      }
       changes.set(fn.index, code);
-      return { ...about, insnsAfter: codeSize(code), lifted: true };
+      return { ...about, insnsAfter, lifted: true };
     } catch (error) {
       if (!(error instanceof EpassError)) throw error;
       return unlifted(error.message);
@@ -245,7 +272,10 @@ export function compileModule(module: IrModule, options: CompileOptions = {}): P
     ...(options.registers === undefined ? {} : { registers: options.registers }),
     ...(options.check === undefined ? {} : { check: options.check }),
   } as const;
+  const { cpu, order } = target;
+  const environment = { target: "bpf", cpu, order, kernelHelpers: true } as const;
   const functions = module.functions.map(({ name, section, global, subprogram, params, body }) => {
+    if (body instanceof IrFunction) optimise(body, options, environment);
     const code = body instanceof IrFunction ? compileToBpf(body, target) : body.code;
     return { name, section, global, subprogram, params, code };
   });

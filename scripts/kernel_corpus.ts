@@ -11,101 +11,13 @@
  */
 
 import { parseArgs } from "node:util";
-import { equalBytes } from "../lib/bytes.ts";
-import { type CompileOptions, compileProgram } from "../lib/compile.ts";
-import { EpassError } from "../lib/errors.ts";
-import type { Kernel } from "../lib/kernel/kernel.ts";
-import type { Translation } from "../lib/kernel/bpf.ts";
 import type { Verdict } from "../lib/kernel/verdict.ts";
-import { loadProgram } from "../lib/object/load.ts";
-import { CORPUS, dumpRows, functionOf, objectRows, openKernel, type Row } from "./kernel_rows.ts";
+import { accepted, judgeRows, type Outcome, reasonOf } from "./kernel_judge.ts";
+import { dumpRows, objectRows, openKernel, type Row } from "./kernel_rows.ts";
 import { summaryLine } from "./tally.ts";
 
 /** What must be reached, for the objects and for the dumps. */
 const TARGETS = { objects: 335, dumps: 160, sumRatio: 1.02, worstRatio: 1.5 } as const;
-
-/** A program before the kernel. */
-interface Outcome extends Row {
-  readonly original: Verdict | string;
-  readonly rewritten: Verdict | string | null;
-  /** What the kernel holds differs: `instructions`, `functions`, `lines`; empty if nothing does. */
-  readonly differs: readonly string[];
-}
-
-/** The kernel's verdict, or why it could not be asked, and what it made of the program. */
-interface Judged {
-  readonly verdict: Verdict | string;
-  readonly translation: Translation | null;
-}
-
-function judge(kernel: Kernel, bytes: Uint8Array, row: Row): Judged {
-  try {
-    const program = loadProgram(bytes);
-    const { verdict, loaded } = kernel.load(program, functionOf(program, row.program), row.options);
-    if (loaded === null) return { verdict, translation: null };
-    try {
-      return { verdict, translation: kernel.bpf.translation(loaded.fd) };
-    } finally {
-      loaded.close();
-    }
-  } catch (error) {
-    if (error instanceof EpassError) return { verdict: error.message, translation: null };
-    throw error;
-  }
-}
-
-/** Instructions without the ids of maps, which differ from load to load. */
-function withoutMapIds(insns: Uint8Array): Uint8Array {
-  const result = insns.slice();
-  for (let at = 0; at < result.length; at += 8) {
-    const source = result[at + 1] >> 4;
-    if (result[at] === 0x18 && (source === 1 || source === 2)) result.fill(0, at + 4, at + 8);
-  }
-  return result;
-}
-
-/** func_info or line_info without instruction offsets, which move when the code before them does. */
-function withoutOffsets(records: Uint8Array, size: number): Uint8Array {
-  const result = records.slice();
-  for (let at = 0; at < result.length; at += size) result.fill(0, at, at + 4);
-  return result;
-}
-
-/** Which parts of two translations differ: instructions (CO-RE values among them), func_info, line_info. */
-function differences(a: Translation | null, b: Translation | null): string[] {
-  if (a === null || b === null) return [];
-  const parts: string[] = [];
-  if (!equalBytes(withoutMapIds(a.insns), withoutMapIds(b.insns))) parts.push("instructions");
-  const differ = (x: Uint8Array, y: Uint8Array, size: number): boolean =>
-    !equalBytes(withoutOffsets(x, size), withoutOffsets(y, size));
-  if (differ(a.functions, b.functions, 8)) parts.push("functions");
-  if (differ(a.lines, b.lines, 16)) parts.push("lines");
-  return parts;
-}
-
-const accepted = (verdict: Verdict | string | null): verdict is Verdict =>
-  verdict !== null && typeof verdict !== "string" && verdict.accepted;
-
-const reasonOf = (verdict: Verdict | string): string =>
-  typeof verdict === "string" ? verdict : verdict.reason;
-
-function judgeRows(kernel: Kernel, rows: readonly Row[], options: CompileOptions): Outcome[] {
-  const rewrites = new Map<string, Uint8Array>();
-  return rows.map((row) => {
-    const bytes = Deno.readFileSync(`${CORPUS}/${row.input}`);
-    const { verdict: original, translation } = judge(kernel, bytes, row);
-    if (!accepted(original)) return { ...row, original, rewritten: null, differs: [] };
-    let rewrite = rewrites.get(row.input);
-    if (rewrite === undefined) {
-      rewrite = compileProgram(loadProgram(bytes), options).bytes;
-      rewrites.set(row.input, rewrite);
-    }
-    const as = { ...row.options, type: original.type };
-    const after = judge(kernel, rewrite, { ...row, options: as });
-    const differs = differences(translation, after.translation);
-    return { ...row, original, rewritten: after.verdict, differs };
-  });
-}
 
 /** How a group fared. */
 interface Report {

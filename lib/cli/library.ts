@@ -6,7 +6,7 @@
  */
 
 export { compileProgram, convertProgram, liftProgram, readProgram } from "../compile.ts";
-export { printModule } from "../ir/print.ts";
+export { printFunction, printModule } from "../ir/print.ts";
 export { Kernel } from "../kernel/kernel.ts";
 export { settleRewrite } from "../kernel/settle.ts";
 export { readPcap } from "../kernel/pcap.ts";
@@ -17,6 +17,8 @@ export { printProgram } from "../object/listing.ts";
 export { parseMapFile } from "../object/map_file.ts";
 export { printObjdump } from "../object/objdump.ts";
 export { findFunction } from "../object/select.ts";
+export { BPF_PIPELINES, PASSES, VM_PIPELINE } from "../passes/pipeline.ts";
+export { parsePasses, printPass } from "../passes/selection.ts";
 export { globalData } from "../vm/global_data.ts";
 export { GuestMemory } from "../vm/memory.ts";
 export { Vm } from "../vm/vm.ts";

@@ -23,11 +23,12 @@ import {
 import { EXIT, exitStatus, failureText, UsageError } from "./failure.ts";
 import type { Host } from "./host.ts";
 import { type KernelFlags, kernelFlags, kernelOptions, withKernel } from "./kernel_flags.ts";
+import { listPasses, type PassFlags, passFlags, passOptions } from "./pass_flags.ts";
 
-interface Flags extends KernelFlags {
+interface Flags extends KernelFlags, PassFlags {
   readonly output?: string;
   readonly outDir?: string;
-  readonly optimize: "0";
+  readonly listPasses: boolean;
   readonly from?: Format;
   readonly to?: Format;
   readonly cpu?: "v1" | "v2" | "v3" | "v4";
@@ -82,7 +83,6 @@ function planJobs(inputs: readonly string[], flags: Flags): Job[] {
 
 function compileOptions(flags: Flags): CompileOptions {
   return {
-    level: 0,
     check: flags.check,
     ...(flags.cpu === undefined ? {} : { cpu: Number(flags.cpu.slice(1)) as Version }),
     ...(flags.to === undefined ? {} : { to: flags.to }),
@@ -105,10 +105,11 @@ async function judgeRewrite(
   { input }: Job,
   program: Program,
   flags: Flags,
+  passes: CompileOptions,
 ): Promise<Judgement> {
   const { compileProgram, settleRewrite } = await import("./library.ts");
   const options = await kernelOptions(host, flags);
-  const compile = { ...compileOptions(flags), to: program.format };
+  const compile = { ...compileOptions(flags), ...passes, to: program.format };
   try {
     const { verbatim, rows, accepted } = await withKernel(input, (kernel) =>
       settleRewrite(
@@ -137,8 +138,13 @@ async function judgeRewrite(
 async function rewrite(host: Host, job: Job, flags: Flags): Promise<FileReport> {
   const { compileProgram } = await import("./library.ts");
   const program = await readInput(host, job.input, flags.from);
-  const judged = flags.verify ? await judgeRewrite(host, job, program, flags) : null;
-  const options = compileOptions(flags);
+  const { options: { observer, ...passes }, log } = await passOptions(flags);
+  const judged = flags.verify ? await judgeRewrite(host, job, program, flags, passes) : null;
+  const options = {
+    ...compileOptions(flags),
+    ...passes,
+    ...(observer === undefined ? {} : { observer }),
+  };
   const compiled = naming(
     job.input,
     () =>
@@ -148,6 +154,7 @@ async function rewrite(host: Host, job: Job, flags: Flags): Promise<FileReport> 
       ),
   );
   await host.write(job.output, compiled.bytes);
+  if (log.text() !== "") await host.warn(log.text());
   await reportNotes(host, job.input, [
     ...compiled.notes,
     ...(judged === null ? [] : [judged.note]),
@@ -176,6 +183,8 @@ function summaryText({ input, output, functions }: FileReport): string {
 
 async function opt(this: CliContext, flags: Flags, ...inputs: string[]): Promise<void> {
   const { host } = this;
+  if (flags.listPasses) return await listPasses(this);
+  if (inputs.length === 0) throw new UsageError("expected an input file");
   const reports: FileReport[] = [];
   let status: number = EXIT.done;
   for (const job of planJobs(inputs, flags)) {
@@ -212,11 +221,12 @@ export const optCommand: Command<CliContext> = buildCommand({
         placeholder: "DIR",
         brief: "Folder to write, with the names of the inputs",
       },
-      optimize: {
-        kind: "enum",
-        values: ["0"],
-        default: "0",
-        brief: "Level, also written -O0: the identity rewrite",
+      ...passFlags,
+      listPasses: {
+        kind: "boolean",
+        default: false,
+        withNegated: false,
+        brief: "Print the passes, their options, and what each level runs",
       },
       from: fromFlag,
       to: toFlag,
@@ -244,7 +254,6 @@ export const optCommand: Command<CliContext> = buildCommand({
     aliases: { o: "output" },
     positional: {
       kind: "array",
-      minimum: 1,
       parameter: { parse: String, placeholder: "IN", brief: "Input files, - for standard input" },
     },
   },
@@ -259,7 +268,8 @@ or the libraries for it, the rewrite is written unverified, and a note says so.
 --json prints {"files":[{"input","output","verified"?,
   "functions":[{"name","section","insnsBefore","insnsAfter","lifted","reason"?}]}]}.`,
     customUsage: [
-      "IN... (-o OUT | --out-dir DIR) [-O0] [--from F] [--to F] [--cpu V] [--check] [--verify] [--json]",
+      "IN... (-o OUT | --out-dir DIR) [-O0|-O1|-O2|-O3|-Os] [--from F] [--to F] [--cpu V] [--check] [--verify] [--json]",
+      "--list-passes",
     ],
   },
 });

@@ -1,0 +1,66 @@
+/**
+ * The passes that there are, and the only ordered lists of them.
+ *
+ * @module
+ */
+
+import { copyPropagation } from "./copy_propagation.ts";
+import { deadCode } from "./dead_code.ts";
+import type { Pass } from "./pass.ts";
+import { parsePass, type PassUse } from "./selection.ts";
+
+/** Optimisation level: none, what is cheap, all that pays, all there is, and for size. */
+export type Level = 0 | 1 | 2 | 3 | "s";
+
+/** All passes, by name. */
+export const PASSES: readonly Pass[] = [
+  copyPropagation,
+  deadCode,
+];
+
+/** Passes for the kernel, in order, by level. */
+const BPF: { readonly [K in Level]: readonly string[] } = {
+  0: [],
+  1: ["copy-propagation", "dead-code"],
+  2: ["copy-propagation", "dead-code"],
+  3: ["copy-propagation", "dead-code"],
+  s: ["copy-propagation", "dead-code"],
+};
+
+/** Passes for the virtual machine, in order. */
+const VM: readonly string[] = ["copy-propagation", "dead-code"];
+
+const uses = (names: readonly string[]): readonly PassUse[] =>
+  names.map((name) => parsePass(name, PASSES));
+
+/** What runs for the kernel, by level. */
+export const BPF_PIPELINES: { readonly [K in Level]: readonly PassUse[] } = {
+  0: uses(BPF[0]),
+  1: uses(BPF[1]),
+  2: uses(BPF[2]),
+  3: uses(BPF[3]),
+  s: uses(BPF.s),
+};
+
+/** What runs for the virtual machine. */
+export const VM_PIPELINE: readonly PassUse[] = uses(VM);
+
+/** `[before, after, reason]`: somewhere behind each run of the first pass the second must run. */
+export const ORDER: readonly (readonly [before: string, after: string, reason: string])[] = [
+  ["copy-propagation", "dead-code", "the moves that nobody reads any more are still there"],
+];
+
+/**
+ * Checks a list of passes against {@link ORDER}.
+ *
+ * @param list The passes.
+ * @returns A line for each violation.
+ */
+export function orderViolations(list: readonly PassUse[]): string[] {
+  const names = list.map(({ pass }) => pass.name);
+  return ORDER.flatMap(([before, after, reason]) =>
+    names.includes(before) && names.lastIndexOf(before) > names.lastIndexOf(after)
+      ? [`${before} must come before ${after}: ${reason}`]
+      : []
+  );
+}
