@@ -26,8 +26,26 @@ export interface Subset {
   readonly origins: ReadonlyMap<CodeSection, Int32Array>;
 }
 
+/**
+ * What code refers to besides the functions that it calls or takes the address of.
+ *
+ * @param section The section.
+ * @param slot Slot of an instruction that has a relocation.
+ * @param insn The instruction.
+ * @returns Indices of functions that it may reach.
+ */
+export type FurtherFunctions = (
+  section: CodeSection,
+  slot: number,
+  insn: Instruction,
+) => Iterable<number>;
+
 /** The functions that some functions need, themselves included; code that cannot be separated stays together. */
-function closure(program: Program, roots: Iterable<number>): Uint8Array {
+function closure(
+  program: Program,
+  roots: Iterable<number>,
+  further: FurtherFunctions,
+): Uint8Array {
   const needed = new Uint8Array(program.functions.length);
   const open: number[] = [];
   const add = (index: number): void => {
@@ -42,8 +60,11 @@ function closure(program: Program, roots: Iterable<number>): Uint8Array {
       for (const fn of program.functions) if (fn.section === section) add(fn.index);
     }
     for (let i = first; i < last; i++) {
-      const target = section.targets.get(section.slots[i]);
+      const slot = section.slots[i];
+      const target = section.targets.get(slot);
       if (target?.kind === "function") add(target.index);
+      if (!section.relocations.has(slot)) continue;
+      for (const other of further(section, slot, section.insns[i])) add(other);
     }
   }
   return needed;
@@ -118,10 +139,15 @@ class SectionPart {
  *
  * @param program The whole.
  * @param roots Indices of the functions wanted.
+ * @param further What their code may reach besides.
  * @returns The part.
  */
-export function subsetProgram(program: Program, roots: Iterable<number>): Subset {
-  const needed = closure(program, roots);
+export function subsetProgram(
+  program: Program,
+  roots: Iterable<number>,
+  further: FurtherFunctions = () => [],
+): Subset {
+  const needed = closure(program, roots, further);
   const kept = program.functions.filter(({ index }) => needed[index] === 1);
   const indices = new Int32Array(program.functions.length).fill(-1);
   kept.forEach(({ index }, i) => indices[index] = i);

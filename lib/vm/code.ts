@@ -341,6 +341,24 @@ export function translate(program: Program, resolve: SymbolResolver): Code {
 }
 
 /**
+ * The addresses of functions: what an `lddw` of them yields, and tail calls jump to.
+ *
+ * @param program The program.
+ * @returns For each function its address; they fit 32 bits.
+ */
+export function functionAddresses({ sections, functions }: Program): number[] {
+  const starts = new Map<CodeSection, number>();
+  let slots = 0;
+  for (const section of sections) {
+    starts.set(section, slots);
+    slots += section.slots[section.insns.length] + 1;
+  }
+  return functions.map(({ section, first }) =>
+    CODE_BASE + 8 * (starts.get(section)! + section.slots[first])
+  );
+}
+
+/**
  * Finds the section and function of a slot.
  *
  * @param code The code.

@@ -16,7 +16,7 @@ export type FaultKind =
   | "read-only"
   /** An atomic access whose address is not a multiple of its size. */
   | "misaligned"
-  /** The instruction limit was reached. */
+  /** The limit of instructions or of time was reached. */
   | "limit"
   /** A call deeper than the eight frames of a program. */
   | "call-depth"

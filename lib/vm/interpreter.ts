@@ -50,9 +50,17 @@ export class Interpreter {
    * @param args r1 to r5; missing ones are 0.
    * @param limit The most instructions to run.
    * @param packet What the legacy packet loads read.
+   * @param deadline When to stop, as `performance.now()` tells the time, in milliseconds; by default never.
    */
-  start(index: number, args: readonly bigint[], limit: number, packet?: Uint8Array): void {
+  start(
+    index: number,
+    args: readonly bigint[],
+    limit: number,
+    packet?: Uint8Array,
+    deadline: number = Infinity,
+  ): void {
     const machine = this.#machine;
+    machine.deadline = deadline;
     machine.packet = packet ?? new Uint8Array(0);
     machine.start(machine.code.entries[index] * STRIDE, args, limit);
     this.#limit = limit;

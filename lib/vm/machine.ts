@@ -95,6 +95,8 @@ export class Machine implements HelperContext {
   left = 0;
   /** Instructions left after the slice. */
   remaining = 0;
+  /** When to stop, as `performance.now()` tells the time, in milliseconds. */
+  deadline: number = Infinity;
   /** Frames in use. */
   depth = 0;
   /** The fault that stopped the program. */
@@ -235,6 +237,9 @@ export class Machine implements HelperContext {
       if (this.left === 0) {
         if (this.remaining === 0) {
           return this.stop("limit", "cannot continue: the instruction limit is reached", 0);
+        }
+        if (this.deadline !== Infinity && performance.now() >= this.deadline) {
+          return this.stop("limit", "cannot continue: the time limit is reached", 0);
         }
         this.left = Math.min(this.remaining, SLICE);
         this.remaining -= this.left;
