@@ -87,6 +87,9 @@ export class Chunks {
   }
 }
 
+/** Most slots of a slab: what refers to them lies outside of guest memory, whose maximum does not bound it. */
+const MAX_SLAB_SLOTS = 1 << 22;
+
 /** Slots of one size that are taken and given back one by one. */
 export class Slab {
   readonly #chunks: Chunks;
@@ -103,13 +106,13 @@ export class Slab {
    */
   constructor(storage: MapStorage, stride: number, maximum: number) {
     this.#storage = storage;
-    this.#chunks = new Chunks(storage, stride, maximum);
+    this.#chunks = new Chunks(storage, stride, Math.min(maximum, MAX_SLAB_SLOTS));
   }
 
   /**
    * Takes a slot: the one given back last, else a new one.
    *
-   * @returns Its address, zeroed; 0 if all are taken or guest memory is exhausted.
+   * @returns Its address, zeroed; 0 if no more can be had.
    */
   take(): number {
     const free = this.#free.pop();

@@ -10,23 +10,67 @@ import { mapTypeName } from "../../object/kernel_names.ts";
 import type { MapPlan } from "../../object/map_plan.ts";
 import { GuestFault } from "../fault.ts";
 import type { GuestMemory } from "../memory.ts";
+import { ArenaMap } from "./arena.ts";
 import { ArrayMap } from "./array.ts";
+import { BloomFilter } from "./bloom_filter.ts";
 import { HashMap, LruHashMap } from "./hash_map.ts";
+import { HashOfMaps } from "./inner_map.ts";
+import { LocalStorage } from "./local_storage.ts";
+import { LpmTrie } from "./lpm_trie.ts";
 import { type GuestMap, MAP_BASE, MAP_STRIDE, type MapHost, type MapSeed } from "./map.ts";
+import { QueueMap } from "./queue.ts";
+import { RedirectMap } from "./redirect_map.ts";
+import { ReferenceArray } from "./reference_array.ts";
+import { RingBuffer, UserRingBuffer } from "./ring_buffer.ts";
+import { StackTraceMap } from "./stack_trace.ts";
 import { Timers } from "./timers.ts";
 
 /** Makes a map of one type. */
 type MapFactory = (seed: MapSeed) => GuestMap;
 
+const array: MapFactory = (seed) => new ArrayMap(seed);
+const hash: MapFactory = (seed) => new HashMap(seed);
+const lruHash: MapFactory = (seed) => new LruHashMap(seed);
+const references: MapFactory = (seed) => new ReferenceArray(seed);
+const queue: MapFactory = (seed) => new QueueMap(seed);
+const redirects: MapFactory = (seed) => new RedirectMap(seed);
+const localStorage: MapFactory = (seed) => new LocalStorage(seed);
+
 /** How maps are made, by the name of their type. */
 const FACTORIES: { readonly [type: string]: MapFactory | undefined } = {
-  array: (seed) => new ArrayMap(seed),
-  percpu_array: (seed) => new ArrayMap(seed),
-  struct_ops: (seed) => new ArrayMap(seed),
-  hash: (seed) => new HashMap(seed),
-  percpu_hash: (seed) => new HashMap(seed),
-  lru_hash: (seed) => new LruHashMap(seed),
-  lru_percpu_hash: (seed) => new LruHashMap(seed),
+  array,
+  percpu_array: array,
+  struct_ops: array,
+  hash,
+  percpu_hash: hash,
+  lru_hash: lruHash,
+  lru_percpu_hash: lruHash,
+  hash_of_maps: (seed) => new HashOfMaps(seed),
+  array_of_maps: references,
+  prog_array: references,
+  perf_event_array: references,
+  cgroup_array: references,
+  lpm_trie: (seed) => new LpmTrie(seed),
+  queue,
+  stack: queue,
+  bloom_filter: (seed) => new BloomFilter(seed),
+  ringbuf: (seed) => new RingBuffer(seed),
+  user_ringbuf: (seed) => new UserRingBuffer(seed),
+  devmap: redirects,
+  devmap_hash: redirects,
+  cpumap: redirects,
+  xskmap: redirects,
+  sockmap: redirects,
+  sockhash: redirects,
+  reuseport_sockarray: redirects,
+  task_storage: localStorage,
+  sk_storage: localStorage,
+  inode_storage: localStorage,
+  cgrp_storage: localStorage,
+  cgroup_storage: localStorage,
+  percpu_cgroup_storage: localStorage,
+  stack_trace: (seed) => new StackTraceMap(seed),
+  arena: (seed) => new ArenaMap(seed),
 };
 
 /** The maps of a sandbox. */

@@ -71,6 +71,16 @@ export class Values {
   }
 
   /**
+   * Reads the first word of a value.
+   *
+   * @param address Its address.
+   * @returns The word, unsigned.
+   */
+  word(address: number): number {
+    return this.#storage.u32(address);
+  }
+
+  /**
    * Sets the values of all CPUs.
    *
    * @param address Address of the first.
