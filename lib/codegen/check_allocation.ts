@@ -32,8 +32,8 @@ class Checker {
   /** By virtual register the number of the last edge behind which it is live. */
   readonly #liveBehind: Float64Array;
   #edges = 0;
-  /** Virtual registers in registers of their own; they are live everywhere. */
-  readonly #reserved: number[] = [];
+  /** 1 for virtual registers that are live everywhere: those without a definition, which are recomputed or reserved. */
+  readonly #everywhere: Uint8Array;
 
   constructor(fn: MachineFunction, allocated: AllocatedFunction) {
     this.#fn = fn;
@@ -41,6 +41,11 @@ class Checker {
     this.#lastUses = new LastUses(fn);
     this.#liveBehind = new Float64Array(fn.vregCount);
     for (const block of allocated.blocks) this.#byId.set(block.id, block);
+    this.#everywhere = new Uint8Array(fn.vregCount).fill(1);
+    for (const { params, insns } of fn.blocks) {
+      for (const param of params) this.#everywhere[param] = 0;
+      for (const { def } of insns) if (def >= 0) this.#everywhere[def] = 0;
+    }
   }
 
   run(): string[] {
@@ -49,7 +54,6 @@ class Checker {
     this.#fn.homes.forEach((home, vreg) => {
       if (home < 0) return;
       entry.set(home, [vreg]);
-      this.#reserved.push(vreg);
     });
     this.#states.set(0, entry);
     // To a fixpoint first, silently; the states only shrink. Sweeps in this order are few: one for each nesting of loops.
@@ -126,10 +130,11 @@ class Checker {
     const { params } = edge.to as MachineBlock;
     this.#edges++;
     for (const vreg of this.#lastUses.liveInto(edge.to)) this.#liveBehind[vreg] = this.#edges;
-    for (const vreg of this.#reserved) this.#liveBehind[vreg] = this.#edges;
     const result: State = new Map();
     for (const [location, held] of state) {
-      const kept = held.filter((vreg) => this.#liveBehind[vreg] === this.#edges);
+      const kept = held.filter((vreg) =>
+        this.#everywhere[vreg] !== 0 || this.#liveBehind[vreg] === this.#edges
+      );
       const more = params.filter((_, i) => held.includes(edge.args[i]));
       if (kept.length + more.length > 0) result.set(location, [...kept, ...more]);
     }
