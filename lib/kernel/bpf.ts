@@ -5,14 +5,15 @@
  */
 
 import { EpassError } from "../errors.ts";
+import { Attributes } from "./attributes.ts";
 import { buffer, cText, errnoName, type Native } from "./native.ts";
 
 /** Commands (enum bpf_cmd). */
 // deno-fmt-ignore
 const COMMAND = {
-  mapCreate: 0, mapUpdate: 2, programLoad: 5, testRun: 10, objectInfo: 15, btfLoad: 18,
+  mapCreate: 0, mapLookup: 1, mapUpdate: 2, mapDelete: 3, mapNextKey: 4, programLoad: 5, testRun: 10, objectInfo: 15, btfLoad: 18,
   btfById: 19, mapFreeze: 22,
-  mapLookupBatch: 24,
+  mapLookupAndDelete: 21, mapLookupBatch: 24,
 } as const;
 
 /** Number of the system call by machine. */
@@ -129,53 +130,6 @@ export interface TestRunResult {
   readonly duration: number;
 }
 
-/** A struct of the kernel's interface: fields by offset in bytes. */
-class Attributes {
-  readonly bytes: Uint8Array<ArrayBuffer>;
-  readonly #native: Native;
-  readonly #view: DataView;
-  #targets: Uint8Array[] = [];
-
-  constructor(native: Native, size: number) {
-    this.#native = native;
-    this.bytes = buffer(size);
-    this.#view = new DataView(this.bytes.buffer);
-  }
-
-  u32(at: number, value: number): this {
-    this.#view.setUint32(at, value, true);
-    return this;
-  }
-
-  u64(at: number, value: bigint): this {
-    this.#view.setBigUint64(at, value, true);
-    return this;
-  }
-
-  /** A pointer to memory, which lives at least until {@link release}; null is a null pointer. */
-  pointer(at: number, target: Uint8Array<ArrayBuffer> | null): this {
-    if (target === null || target.length === 0) return this;
-    this.#targets.push(target);
-    return this.u64(at, this.#native.address(target));
-  }
-
-  /** Ends the life of what is pointed to. */
-  release(): void {
-    this.#targets = [];
-  }
-
-  /** An object name: at most 15 characters that the kernel allows. */
-  name(at: number, name: string): this {
-    const allowed = name.replace(/[^A-Za-z0-9_.]/g, "_").slice(0, 15);
-    this.bytes.set(new TextEncoder().encode(allowed), at);
-    return this;
-  }
-
-  get(at: number): number {
-    return this.#view.getUint32(at, true);
-  }
-}
-
 /** The system call. Failures are negative error numbers, as in the kernel. */
 export class Bpf {
   readonly #native: Native;
@@ -242,14 +196,71 @@ export class Bpf {
    *
    * @param fd The map.
    * @param key The key.
-   * @param value The value.
+   * @param value The value; those of every processor for maps that have one each.
+   * @param flags BPF_ANY and its like.
    * @returns 0, or a negative error number.
    */
-  updateMap(fd: number, key: Uint8Array<ArrayBuffer>, value: Uint8Array<ArrayBuffer>): number {
-    return this.#call(
-      COMMAND.mapUpdate,
-      this.#attributes(32).u32(0, fd).pointer(8, key).pointer(16, value),
-    );
+  updateMap(
+    fd: number,
+    key: Uint8Array<ArrayBuffer>,
+    value: Uint8Array<ArrayBuffer>,
+    flags: number = 0,
+  ): number {
+    return this.#call(COMMAND.mapUpdate, this.#element(fd, key, value).u64(24, BigInt(flags)));
+  }
+
+  #element(
+    fd: number,
+    key: Uint8Array<ArrayBuffer> | null,
+    value: Uint8Array<ArrayBuffer> | null,
+  ): Attributes {
+    return this.#attributes(32).u32(0, fd).pointer(8, key).pointer(16, value);
+  }
+
+  /**
+   * Reads an element of a map.
+   *
+   * @param fd The map.
+   * @param key The key; empty for maps without.
+   * @param value Where to put the value, those of every processor for maps that have one each.
+   * @param take Whether to remove it.
+   * @returns 0, or a negative error number.
+   */
+  lookupMap(
+    fd: number,
+    key: Uint8Array<ArrayBuffer>,
+    value: Uint8Array<ArrayBuffer>,
+    take = false,
+  ): number {
+    const command = take ? COMMAND.mapLookupAndDelete : COMMAND.mapLookup;
+    return this.#call(command, this.#element(fd, key, value));
+  }
+
+  /**
+   * Removes an element of a map.
+   *
+   * @param fd The map.
+   * @param key The key.
+   * @returns 0, or a negative error number.
+   */
+  deleteFromMap(fd: number, key: Uint8Array<ArrayBuffer>): number {
+    return this.#call(COMMAND.mapDelete, this.#element(fd, key, null));
+  }
+
+  /**
+   * Finds the key that follows another.
+   *
+   * @param fd The map.
+   * @param key A key; null for the first.
+   * @param next Where to put the key that follows.
+   * @returns 0, or a negative error number.
+   */
+  nextMapKey(
+    fd: number,
+    key: Uint8Array<ArrayBuffer> | null,
+    next: Uint8Array<ArrayBuffer>,
+  ): number {
+    return this.#call(COMMAND.mapNextKey, this.#element(fd, key, next));
   }
 
   /**
