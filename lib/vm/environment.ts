@@ -51,8 +51,6 @@ export const DEFAULT_TASK: TaskIdentity = {
 
 /** Facts about one run of a program, set before it starts. */
 export interface RunFacts {
-  /** Address of the context; 0 without one. */
-  context: number;
   /** Arguments of the traced function (`bpf_get_func_arg`). */
   args: readonly bigint[];
   /** What the traced function returned (`bpf_get_func_ret`); null before it has returned. */
@@ -79,6 +77,11 @@ export interface EnvironmentOptions {
   readonly providers?: Providers | undefined;
   /** Values of `CONFIG_*` and of `LINUX_KERNEL_VERSION`, by name. */
   readonly kconfig?: Readonly<Record<string, bigint | string>> | undefined;
+  /**
+   * Whether `bpf_perf_event_output` succeeds although nobody put an event into the map, as if each CPU had one; true by
+   * default. The kernel then fails with ENOENT.
+   */
+  readonly openEvents?: boolean | undefined;
   /** Limits of the logs. */
   readonly records?: RecordLimits | undefined;
 }
@@ -119,9 +122,10 @@ export class Environment {
   context: RunContext | null = null;
   /** The sockets that programs of the run see. */
   readonly sockets: SocketTable;
+  /** Whether perf events go out although the map has none at the index. */
+  readonly openEvents: boolean;
   /** Facts about the run. */
   readonly run: RunFacts = {
-    context: 0,
     args: [],
     returned: null,
     functionAddress: 0n,
@@ -145,6 +149,7 @@ export class Environment {
     this.cpu = Math.min(Math.max(options.cpu ?? 0, 0), maps.cpus - 1);
     this.providers = options.providers ?? {};
     this.kconfig = options.kconfig ?? {};
+    this.openEvents = options.openEvents ?? true;
     this.records = new Records(options.records);
     this.sockets = new SocketTable(memory);
   }
@@ -152,11 +157,10 @@ export class Environment {
   /**
    * Sets the facts about a run.
    *
-   * @param facts What differs from a run without context, arguments and cookie.
+   * @param facts What differs from a run without arguments and cookie.
    */
   begin(facts: Partial<RunFacts> = {}): void {
     Object.assign(this.run, {
-      context: 0,
       args: [],
       returned: null,
       functionAddress: 0n,

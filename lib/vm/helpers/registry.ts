@@ -10,11 +10,29 @@ import type { Program, ProgramFunction } from "../../object/program.ts";
 import type { Environment } from "../environment.ts";
 import type { HelperTable, KfuncTable } from "../machine.ts";
 import type { HelperBodies } from "./body.ts";
+import { CHECKSUM_HELPERS } from "./checksum.ts";
 import { CLOCK_HELPERS } from "./clock.ts";
+import { CONTROL_HELPERS } from "./control.ts";
+import { PERF_HELPERS } from "./perf.ts";
+import { PRINT_HELPERS } from "./print.ts";
+import { PROBE_HELPERS } from "./probe.ts";
+import { STACK_HELPERS } from "./stack.ts";
+import { STRING_HELPERS } from "./strings.ts";
+import { TASK_HELPERS } from "./task.ts";
+import { TRACING_HELPERS } from "./tracing.ts";
 
 /** Bodies of helpers by name, without `bpf_`. */
 export const HELPERS: HelperBodies = {
+  ...CHECKSUM_HELPERS,
   ...CLOCK_HELPERS,
+  ...CONTROL_HELPERS,
+  ...PERF_HELPERS,
+  ...PRINT_HELPERS,
+  ...PROBE_HELPERS,
+  ...STACK_HELPERS,
+  ...STRING_HELPERS,
+  ...TASK_HELPERS,
+  ...TRACING_HELPERS,
 };
 
 /** Bodies of kfuncs by name. */

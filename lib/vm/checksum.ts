@@ -1,0 +1,56 @@
+/**
+ * Sums of the internet checksum (RFC 1071) as the kernel keeps them: 32 bits, of 16-bit words in the order of the machine.
+ *
+ * A sum is 0 only if everything added was 0; all other representations of zero are 0xffff multiples.
+ *
+ * @module
+ */
+
+import type { ByteOrder } from "../bytes.ts";
+
+/**
+ * Adds two sums with end-around carry (`csum_add`).
+ *
+ * @param a A sum, 32 bits.
+ * @param b A sum, 32 bits.
+ * @returns Their sum, unsigned 32 bits.
+ */
+export function addSums(a: number, b: number): number {
+  const sum = (a >>> 0) + (b >>> 0);
+  return sum > 0xffff_ffff ? (sum + 1) >>> 0 : sum;
+}
+
+/**
+ * Adds bytes to a sum (`csum_partial`).
+ *
+ * @param bytes The bytes; an odd one at the end is padded with a zero.
+ * @param seed The sum before, 32 bits.
+ * @param order Byte order of the machine.
+ * @returns The sum, unsigned 32 bits, equal to the kernel's when folded.
+ */
+export function sumBytes(bytes: Uint8Array, seed: number, order: ByteOrder = "little"): number {
+  const [first, second] = order === "little" ? [1, 256] : [256, 1];
+  const even = bytes.length & ~1;
+  // Sums of 2^37 words are exact in a number.
+  let firsts = 0, seconds = 0;
+  for (let i = 0; i < even; i += 2) {
+    firsts += bytes[i];
+    seconds += bytes[i + 1];
+  }
+  if (even < bytes.length) firsts += bytes[even];
+  let total = firsts * first + seconds * second;
+  while (total > 0xffff_ffff) total = total % 0x1_0000_0000 + Math.floor(total / 0x1_0000_0000);
+  return addSums(total, seed);
+}
+
+/**
+ * Folds a sum to 16 bits (`csum_from32to16`).
+ *
+ * @param sum A sum, 32 bits.
+ * @returns The sum in 16 bits.
+ */
+export function foldSum(sum: number): number {
+  let folded = (sum & 0xffff) + (sum >>> 16);
+  folded = (folded & 0xffff) + (folded >>> 16);
+  return folded;
+}
