@@ -27,8 +27,6 @@ import { printProgram } from "../lib/object/listing.ts";
 import { guessFormat, loadProgram } from "../lib/object/load.ts";
 import { printObjdump } from "../lib/object/objdump.ts";
 import type { Format, Program } from "../lib/object/program.ts";
-import { globalData } from "../lib/vm/global_data.ts";
-import { GuestMemory } from "../lib/vm/memory.ts";
 import { Vm } from "../lib/vm/vm.ts";
 
 /** What came of an input. */
@@ -161,8 +159,7 @@ function exerciseOutputs(exercise: Exercise, program: Program, options: CompileO
 
 function exerciseRuns(exercise: Exercise, program: Program): void {
   exercise.step("run", () => {
-    const memory = new GuestMemory(program.order);
-    const vm = Vm.loadSync(program, { memory, resolve: globalData(program, memory) });
+    const vm = Vm.loadSync(program, { missing: "call" });
     vm.registerHelper(1, (_context, r1) => r1);
     for (const { index } of program.functions.slice(0, RUNS)) {
       vm.run({ function: index, context: new Uint8Array(64), limit: LIMIT });

@@ -1,84 +1,201 @@
 /**
- * The virtual machine: a program, its memory and its helpers, and an engine that runs it.
+ * The sandbox: a program that nobody trusts, its memory, maps and helpers, and an engine that runs it.
  *
  * @module
  */
 
-import { EpassError } from "../errors.ts";
 import type { Program } from "../object/program.ts";
-import { type SymbolResolver, translate } from "./code.ts";
+import { loadProgram } from "../object/load.ts";
+import { type SourceLine, sourceLineAt } from "../object/source_line.ts";
+import { translate } from "./code.ts";
+import type { ContextBuilder, ContextInput } from "./contexts/context.ts";
+import { contextBuilder } from "./contexts/registry.ts";
+import { type Engine, interpreterEngine, type RunLimits } from "./engine.ts";
+import type { Environment } from "./environment.ts";
+import type { Fault } from "./fault.ts";
 import { Interpreter, type Outcome } from "./interpreter.ts";
-import type { Helper, HelperTable, KfuncTable } from "./machine.ts";
-import { GuestMemory, type Region } from "./memory.ts";
+import {
+  checkHelpers,
+  type LoadOptions,
+  loadSandbox,
+  missingPolicy,
+  programOf,
+  type Sandbox,
+  type SandboxProgram,
+} from "./load.ts";
+import type { Helper } from "./machine.ts";
+import type { GuestMap } from "./maps/map.ts";
+import type { MapTable } from "./maps/table.ts";
+import type { GuestMemory } from "./memory.ts";
+import type { Action, OutputRecord, Redirect } from "./records.ts";
 
-/** Options of {@link Vm.loadSync}. */
-export interface VmOptions {
+/** What runs programs. */
+export type EngineName = "interpreter";
+
+/** Options of {@link Vm.load} and {@link Vm.loadSync}. */
+export interface VmOptions extends LoadOptions {
   /** What runs the program. */
-  readonly engine?: "interpreter" | undefined;
-  /** Provides the addresses of maps, variables and other symbols; without it they fault when used. */
-  readonly resolve?: SymbolResolver | undefined;
-  /** Memory of the program; by default a new one of at most 512 MiB. */
-  readonly memory?: GuestMemory | undefined;
+  readonly engine?: EngineName | undefined;
+  /** The most instructions of a run, {@link DEFAULT_LIMIT} by default. */
+  readonly limit?: number | undefined;
+  /** The most milliseconds of a run; by default as long as it takes. */
+  readonly timeoutMs?: number | undefined;
+  /** Bodies of helpers by id (UAPI `enum bpf_func_id`), in place of those of the sandbox. */
+  readonly helpers?: Readonly<Record<number, Helper>> | undefined;
+  /** Bodies of kfuncs by name, in place of those of the sandbox. */
+  readonly kfuncs?: Readonly<Record<string, Helper>> | undefined;
+}
+
+/** How far one run may go. */
+export interface RunBounds {
+  /** The most instructions. */
+  readonly limit?: number | undefined;
+  /** The most milliseconds. */
+  readonly timeoutMs?: number | undefined;
 }
 
 /** Options of {@link Vm.run}. */
-export interface RunOptions {
-  /** The function: its name or index; by default the first that is not a subprogram. */
+export interface RunOptions extends RunBounds {
+  /** The function: its name, or its index in the input; by default the first that is not a subprogram. */
   readonly function?: string | number | undefined;
   /** Bytes of the context: r1 is its address, r2 its size; both 0 without one. */
   readonly context?: Uint8Array | undefined;
   /** What the legacy packet loads read. */
   readonly packet?: Uint8Array | undefined;
-  /** The most instructions to run, 100 million by default. */
-  readonly limit?: number | undefined;
 }
 
-/** How a run ended. */
+/** What a program is run on: a packet, fields, arguments, as its type takes them. */
+export interface ProgramInput extends ContextInput, RunBounds {
+  /** The CPU that it runs on; by default that of the sandbox. */
+  readonly cpu?: number | undefined;
+}
+
+/** A fault with its place in the source. */
+export interface SourcedFault extends Fault {
+  /** The source line of the instruction; null if the object does not tell. */
+  readonly source: SourceLine | null;
+}
+
+/** How a run ended and what it left behind. */
 export interface RunResult extends Outcome {
+  /** Why the program was stopped, or null if it returned. */
+  readonly fault: SourcedFault | null;
   /** The bytes of the context after the run; empty without one. */
   readonly context: Uint8Array;
+  /** The fields of the context by name, for types that have named ones. */
+  readonly fields: { readonly [name: string]: bigint };
+  /** The packet after the run, from its link layer header on; null for programs without one. */
+  readonly packet: Uint8Array | null;
+  /** The metadata before the packet. */
+  readonly meta: Uint8Array;
+  /** The maps, which go on to live. */
+  readonly maps: MapTable;
+  /** Lines that the run printed. */
+  readonly printk: readonly string[];
+  /** Packets and sockets that it sent elsewhere. */
+  readonly redirects: readonly Redirect[];
+  /** Perf events and entries of ring buffers that it sent to user space. */
+  readonly output: readonly OutputRecord[];
+  /** What else it asked of the kernel. */
+  readonly actions: readonly Action[];
 }
 
-/** The most instructions that {@link Vm.run} runs unless told otherwise. */
+/** The most instructions of a run unless told otherwise. */
 export const DEFAULT_LIMIT = 100_000_000;
 
+/** A program of a sandbox, ready to run. */
+export interface VmProgram extends SandboxProgram {
+  /**
+   * Runs it. Maps and variables keep what earlier runs left in them.
+   *
+   * @param input What it is run on.
+   * @returns How it ended.
+   * @throws {EpassError} If the input does not make sense for its type.
+   */
+  run(input?: ProgramInput): RunResult;
+}
+
 /**
- * A loaded program.
+ * A sandbox.
  *
  * @example
  * ```ts ignore
- * const vm = Vm.loadSync(program);
- * vm.registerHelper(5, (_context, r1) => r1);
- * const { returnValue, fault } = vm.run({ context: new Uint8Array(64) });
+ * const vm = await Vm.load(await Deno.readFile("firewall.o"));
+ * const { returnValue, packet, printk, fault } = vm.program("firewall").run({ packet: frame });
  * ```
  */
 export class Vm {
-  /** The program. */
-  readonly program: Program;
-  /** Its memory. */
-  readonly memory: GuestMemory;
-  readonly #helpers: HelperTable = new Map();
-  readonly #kfuncs: KfuncTable = new Map();
-  readonly #engine: Interpreter;
-  #context: Region | null = null;
+  readonly #sandbox: Sandbox;
+  readonly #options: VmOptions;
+  readonly #engine: Engine;
+  readonly #builders = new Map<string, ContextBuilder>();
 
-  private constructor(program: Program, options: VmOptions) {
-    this.program = program;
-    this.memory = options.memory ?? new GuestMemory(program.order);
-    const code = translate(program, options.resolve ?? (() => null));
-    this.#engine = new Interpreter(code, this.memory, this.#helpers, this.#kfuncs);
+  private constructor(sandbox: Sandbox, options: VmOptions) {
+    this.#sandbox = sandbox;
+    this.#options = options;
+    for (const [id, body] of Object.entries(options.helpers ?? {})) {
+      sandbox.helpers.set(Number(id), body);
+    }
+    for (const [name, body] of Object.entries(options.kfuncs ?? {})) {
+      sandbox.kfuncs.set(name, body);
+    }
+    if ((options.missing ?? missingPolicy(sandbox.program)) === "load") checkHelpers(sandbox);
+    const code = translate(sandbox.program, () => null);
+    const { memory, helpers, kfuncs } = sandbox;
+    this.#engine = interpreterEngine(new Interpreter(code, memory, helpers, kfuncs));
   }
 
   /**
-   * Loads a program.
+   * Loads an object or program.
    *
-   * @param program The program.
-   * @param options Engine, symbols and memory.
-   * @returns The machine, with no helper registered.
-   * @throws {UnsupportedError} If guest memory is exhausted.
+   * @param input The program, or the bytes of one in any format.
+   * @param options How to load and run it.
+   * @returns The sandbox.
+   * @throws {MissingHelpersError} If a program calls a helper that the sandbox does not have.
+   * @throws {EpassError} If the input is malformed, cannot be linked, or needs more memory than it may.
    */
-  static loadSync(program: Program, options: VmOptions = {}): Vm {
-    return new Vm(program, options);
+  static load(input: Program | Uint8Array, options: VmOptions = {}): Promise<Vm> {
+    return Promise.resolve().then(() => Vm.loadSync(input, options));
+  }
+
+  /**
+   * Loads an object or program at once, without giving way to other tasks.
+   *
+   * @param input The program, or the bytes of one in any format.
+   * @param options How to load and run it.
+   * @returns The sandbox.
+   * @throws {MissingHelpersError} If a program calls a helper that the sandbox does not have.
+   * @throws {EpassError} If the input is malformed, cannot be linked, or needs more memory than it may.
+   */
+  static loadSync(input: Program | Uint8Array, options: VmOptions = {}): Vm {
+    const program = input instanceof Uint8Array ? loadProgram(input) : input;
+    return new Vm(loadSandbox(program, options), options);
+  }
+
+  /** The input. */
+  get source(): Program {
+    return this.#sandbox.source;
+  }
+
+  /** Memory of the sandbox. */
+  get memory(): GuestMemory {
+    return this.#sandbox.memory;
+  }
+
+  /** What its programs find around them. */
+  get environment(): Environment {
+    return this.#sandbox.environment;
+  }
+
+  /**
+   * Finds a map.
+   *
+   * @param name Its name; that of a data section, such as `.bss`, for global variables.
+   * @returns The map, or null if the object defines none of that name.
+   * @throws {UnsupportedError} If it cannot be created.
+   */
+  map(name: string): GuestMap | null {
+    return this.#sandbox.symbols.map(name);
   }
 
   /**
@@ -88,7 +205,7 @@ export class Vm {
    * @param helper Its body.
    */
   registerHelper(id: number, helper: Helper): void {
-    this.#helpers.set(id, helper);
+    this.#sandbox.helpers.set(id, helper);
   }
 
   /**
@@ -98,50 +215,96 @@ export class Vm {
    * @param body Its body.
    */
   registerKfunc(name: string, body: Helper): void {
-    this.#kfuncs.set(name, body);
+    this.#sandbox.kfuncs.set(name, body);
   }
 
   /**
-   * Runs a function of the program.
+   * Finds a program.
    *
-   * @param options Function, context and limit.
+   * @param name Its name, or that of the section that holds no other; by default the first that is not a subprogram.
+   * @returns The program.
+   * @throws {EpassError} If there is none of that name.
+   */
+  program(name?: string): VmProgram {
+    const found = programOf(this.#sandbox, name, this.#options);
+    return {
+      ...found,
+      run: (input: ProgramInput = {}) => this.#run(found.index, found.type, input),
+    };
+  }
+
+  /**
+   * Runs a function as a raw program: r1 is the address of bytes, r2 their size.
+   *
+   * @param options Function, context and limits.
    * @returns How it ended.
    * @throws {EpassError} If there is no such function.
    */
   run(options: RunOptions = {}): RunResult {
-    const { context, packet, limit = DEFAULT_LIMIT } = options;
-    const region = this.#placeContext(context);
-    const args = region === null ? [] : [BigInt(region.address), BigInt(region.size)];
-    this.#engine.start(this.#functionIndex(options.function), args, limit, packet);
-    const outcome = this.#engine.run();
+    const { index } = programOf(this.#sandbox, options.function, this.#options);
+    const { context, packet, ...bounds } = options;
+    return this.#run(index, "", { ...bounds, ctx: context }, packet);
+  }
+
+  #builder(type: string): ContextBuilder {
+    let builder = this.#builders.get(type);
+    if (builder === undefined) {
+      this.#builders.set(type, builder = contextBuilder(this.environment, type));
+    }
+    return builder;
+  }
+
+  #run(index: number, type: string, input: ProgramInput, legacyPacket?: Uint8Array): RunResult {
+    const { environment } = this;
+    const { records } = environment;
+    const cpu = environment.cpu;
+    records.clear();
+    const context = this.#builder(type).build(input);
+    environment.context = context;
+    environment.packet = context.packet;
+    environment.begin({
+      args: (input.args ?? []).map(BigInt),
+      returned: input.returned === undefined ? null : BigInt(input.returned),
+    });
+    environment.cpu = input.cpu ?? cpu;
+    let outcome: Outcome;
+    try {
+      outcome = this.#engine.run(index, context.args, {
+        ...this.#limits(input),
+        packet: legacyPacket ?? context.packet?.bytes(),
+      });
+    } finally {
+      environment.cpu = cpu;
+    }
+    const after = context.finish();
     return {
       ...outcome,
-      context: region === null ? new Uint8Array(0) : this.memory.contents(region).slice(),
+      ...after,
+      fault: outcome.fault === null ? null : this.#sourced(outcome.fault),
+      maps: environment.maps,
+      printk: records.printk.entries.slice(),
+      redirects: records.redirects.entries.slice(),
+      output: records.output.entries.slice(),
+      actions: records.actions.entries.slice(),
     };
   }
 
-  /** Copies the context to guest memory, in place of the one of the run before. */
-  #placeContext(bytes: Uint8Array | undefined): Region | null {
-    if (this.#context !== null) this.memory.unmap(this.#context);
-    if (bytes === undefined || bytes.length === 0) return null;
-    if (this.#context === null || this.#context.capacity < bytes.length) {
-      this.#context = this.memory.allocate("the context", bytes.length);
-    }
-    this.memory.resize(this.#context, bytes.length);
-    this.memory.contents(this.#context).set(bytes);
-    return this.#context;
+  #limits({ limit, timeoutMs }: RunBounds): RunLimits {
+    const time = timeoutMs ?? this.#options.timeoutMs;
+    return {
+      limit: limit ?? this.#options.limit ?? DEFAULT_LIMIT,
+      deadline: time === undefined ? undefined : performance.now() + time,
+    };
   }
 
-  #functionIndex(wanted: string | number | undefined): number {
-    const { functions } = this.program;
-    const found = wanted === undefined
-      ? functions.find((fn) => !fn.subprogram) ?? functions[0]
-      : typeof wanted === "number"
-      ? functions[wanted]
-      : functions.find((fn) => fn.name === wanted);
-    if (found === undefined) {
-      throw new EpassError(`cannot run ${wanted ?? "the program"}: no such function`);
-    }
-    return found.index;
+  /** A fault with its place in the input. */
+  #sourced(fault: Fault): SourcedFault {
+    const { program, subset } = this.#sandbox;
+    const section = program.functions.find((fn) =>
+      fn.name === fault.function && fn.section.name === fault.section
+    )?.section;
+    if (section === undefined) return { ...fault, source: null };
+    const pc = subset?.origins.get(section)?.[fault.pc] ?? fault.pc;
+    return { ...fault, pc, source: sourceLineAt(program, section, fault.pc) };
   }
 }

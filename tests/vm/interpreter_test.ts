@@ -196,7 +196,7 @@ Deno.test("a function is chosen by name or index", () => {
   const vm = vmOf("call local other\nexit\nother: mov %r0, 3\nexit");
   assert.equal(vm.run().returnValue, 3n);
   assert.equal(vm.run({ function: 1 }).returnValue, 3n);
-  assert.equal(vm.run({ function: vm.program.functions[1].name }).instructionCount, 2);
+  assert.equal(vm.run({ function: vm.source.functions[1].name }).instructionCount, 2);
   assert.throws(() => vm.run({ function: "nobody" }), EpassError);
   assert.throws(() => vm.run({ function: 7 }), EpassError);
   assert.throws(() => Vm.loadSync(programOf([])).run(), EpassError);
