@@ -1,11 +1,6 @@
 import assert from "node:assert/strict";
 import { EpassError } from "../../lib/errors.ts";
-import {
-  BPF_PIPELINES,
-  orderViolations,
-  PASSES,
-  VM_PIPELINE,
-} from "../../lib/passes/pipeline.ts";
+import { BPF_PIPELINES, orderViolations, PASSES, VM_PIPELINE } from "../../lib/passes/pipeline.ts";
 import { optionOf, parsePass, parsePasses, printPass } from "../../lib/passes/selection.ts";
 
 Deno.test("passes are read with their options, and printed", () => {
