@@ -68,6 +68,26 @@ export class InvariantError extends Error {
 }
 
 /**
+ * Runs a step so that what it throws says where.
+ *
+ * @param place Where the step is.
+ * @param step The step.
+ * @returns What it returns.
+ * @throws {EpassError} What it throws, with the place if it had none.
+ */
+export function placing<T>(place: ErrorPlace, step: () => T): T {
+  try {
+    return step();
+  } catch (error) {
+    if (!(error instanceof EpassError) || Object.keys(error.place).length > 0) throw error;
+    const { message } = error;
+    throw error instanceof UnsupportedError
+      ? new UnsupportedError(message, place)
+      : new EpassError(message, place);
+  }
+}
+
+/**
  * Throws an {@link InvariantError} unless a condition holds.
  *
  * @param condition What must be true.

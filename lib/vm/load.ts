@@ -184,7 +184,9 @@ function fillMaps(program: Program, symbols: Symbols, maps: MapTable): void {
       const value = byName.get(name) ?? symbols.map(name)?.handle;
       const status = value === undefined ? -1 : maps.byName(holder)!.write(word(slot), word(value));
       if (status === 0) continue;
-      throw new EpassError(`cannot fill map ${holder}: ${name} does not fit slot ${slot}`);
+      throw new EpassError(`cannot fill map ${holder}: ${name} does not fit slot ${slot}`, {
+        section: ".maps",
+      });
     }
   }
 }

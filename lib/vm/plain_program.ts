@@ -5,7 +5,7 @@
  * @module
  */
 
-import { EpassError } from "../errors.ts";
+import { placing } from "../errors.ts";
 import { Instruction, slotsOf } from "../isa/instruction.ts";
 import { findOp, type LddwKind } from "../isa/ops.ts";
 import type { RelocateCore } from "../object/link.ts";
@@ -48,7 +48,8 @@ function plainSection(section: CodeSection, options: PlainOptions): CodeSection 
     const pc = section.slots[i];
     const record = relocateCore === null ? undefined : section.core.get(pc);
     if (record !== undefined) {
-      insns.push(...relocateAt(relocateCore!, insn, section, pc));
+      const place = { section: section.name, pc };
+      insns.push(...placing(place, () => relocateCore!(insn, record)));
       return;
     }
     const request = requestOf(insn, section, pc);
@@ -57,21 +58,6 @@ function plainSection(section: CodeSection, options: PlainOptions): CodeSection 
     insns.push(value === null ? insn : constant(insn.dst, value));
   });
   return { ...section, insns, slots: slotsOfAll(insns), relocations, core: new Map() };
-}
-
-/** Applies the record at a slot. */
-function relocateAt(
-  relocateCore: RelocateCore,
-  insn: Instruction,
-  section: CodeSection,
-  pc: number,
-): Instruction[] {
-  try {
-    return relocateCore(insn, section.core.get(pc)!);
-  } catch (error) {
-    if (!(error instanceof EpassError) || error.place.pc !== undefined) throw error;
-    throw new EpassError(error.message, { ...error.place, section: section.name, pc });
-  }
 }
 
 function slotsOfAll(insns: readonly Instruction[]): Int32Array {

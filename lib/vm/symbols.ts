@@ -5,7 +5,7 @@
  * @module
  */
 
-import { EpassError, UnsupportedError } from "../errors.ts";
+import { EpassError, placing, UnsupportedError } from "../errors.ts";
 import { ELF, type ElfSection } from "../object/elf.ts";
 import type { ElfObject } from "../object/elf_object.ts";
 import { kconfigLayout } from "../object/kconfig.ts";
@@ -120,7 +120,9 @@ export class Symbols {
   #mapOf(definition: MapDefinition): GuestMap {
     let map = this.#created.get(definition.name);
     if (map === undefined) {
-      map = this.#maps.create(this.#plan(definition), this.#elf?.btf ?? null);
+      const { section, offset } = definition;
+      const place = { section: this.#elf!.sections[section]?.name ?? definition.name, offset };
+      map = placing(place, () => this.#maps.create(this.#plan(definition), this.#elf!.btf));
       this.#created.set(definition.name, map);
     }
     return map;
