@@ -10,13 +10,19 @@ import type { Program, ProgramFunction } from "../../object/program.ts";
 import type { Environment } from "../environment.ts";
 import type { HelperTable, KfuncTable } from "../machine.ts";
 import type { HelperBodies } from "./body.ts";
+import { ARENA_KFUNCS } from "./arena.ts";
 import { CHECKSUM_HELPERS } from "./checksum.ts";
 import { CLOCK_HELPERS } from "./clock.ts";
 import { CONTROL_HELPERS } from "./control.ts";
+import { LOCK_HELPERS, LOCK_KFUNCS } from "./locks.ts";
+import { MAP_HELPERS } from "./maps.ts";
 import { PERF_HELPERS } from "./perf.ts";
 import { PRINT_HELPERS } from "./print.ts";
 import { PROBE_HELPERS } from "./probe.ts";
+import { REDIRECT_MAP_HELPERS } from "./redirect_map.ts";
+import { RINGBUF_HELPERS } from "./ringbuf.ts";
 import { STACK_HELPERS } from "./stack.ts";
+import { STORAGE_HELPERS } from "./storage.ts";
 import { STRING_HELPERS } from "./strings.ts";
 import { TASK_HELPERS } from "./task.ts";
 import { TRACING_HELPERS } from "./tracing.ts";
@@ -26,17 +32,22 @@ export const HELPERS: HelperBodies = {
   ...CHECKSUM_HELPERS,
   ...CLOCK_HELPERS,
   ...CONTROL_HELPERS,
+  ...LOCK_HELPERS,
+  ...MAP_HELPERS,
   ...PERF_HELPERS,
   ...PRINT_HELPERS,
   ...PROBE_HELPERS,
+  ...REDIRECT_MAP_HELPERS,
+  ...RINGBUF_HELPERS,
   ...STACK_HELPERS,
+  ...STORAGE_HELPERS,
   ...STRING_HELPERS,
   ...TASK_HELPERS,
   ...TRACING_HELPERS,
 };
 
 /** Bodies of kfuncs by name. */
-export const KFUNCS: HelperBodies = {};
+export const KFUNCS: HelperBodies = { ...ARENA_KFUNCS, ...LOCK_KFUNCS };
 
 /**
  * Makes the helpers for an environment.

@@ -51,8 +51,6 @@ export class RingBuffer extends BaseMap {
   readonly #busy = new Map<number, RingRecord>();
   #producer = 0;
   #consumer = 0;
-  /** Takes records as soon as they are visible; null if nobody reads, so that the ring fills up. */
-  reader: RingReader | null = null;
 
   /**
    * Reserves the ring.
@@ -120,7 +118,6 @@ export class RingBuffer extends BaseMap {
     if (record === undefined) return false;
     this.#busy.delete(address);
     record.state = submit ? "submitted" : "discarded";
-    if (this.reader !== null) this.drain(this.reader);
     return true;
   }
 
