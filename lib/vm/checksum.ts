@@ -54,3 +54,72 @@ export function foldSum(sum: number): number {
   folded = (folded & 0xffff) + (folded >>> 16);
   return folded;
 }
+
+/**
+ * Subtracts a sum from another (`csum_sub`).
+ *
+ * @param a A sum.
+ * @param b The sum to subtract.
+ * @returns The difference.
+ */
+export function subtractSums(a: number, b: number): number {
+  return addSums(a, ~b >>> 0);
+}
+
+/**
+ * Folds a sum to a checksum field (`csum_fold`).
+ *
+ * @param sum The sum.
+ * @returns Its 16-bit complement.
+ */
+export function fold(sum: number): number {
+  return ~foldSum(sum) & 0xffff;
+}
+
+/**
+ * A checksum field after a difference of the data (`csum_replace_by_diff`).
+ *
+ * @param field The field.
+ * @param difference The difference, as `csum_diff` gives it.
+ * @returns The new field.
+ */
+export function replaceByDifference(field: number, difference: number): number {
+  return fold(addSums(difference, ~field >>> 0));
+}
+
+/**
+ * A checksum field after a 32-bit number of the data was replaced (`csum_replace4`).
+ *
+ * @param field The field.
+ * @param from The number before.
+ * @param to The number after.
+ * @returns The new field.
+ */
+export function replace32(field: number, from: number, to: number): number {
+  return fold(addSums(subtractSums(~field >>> 0, from), to));
+}
+
+/**
+ * Adds 16-bit sums (`csum16_add`).
+ *
+ * @param a A sum.
+ * @param b A sum.
+ * @returns Their sum, with the carry added.
+ */
+export function add16(a: number, b: number): number {
+  const sum = a + b;
+  return sum > 0xffff ? sum - 0xffff : sum;
+}
+
+/**
+ * A checksum field after a 16-bit number of the data was replaced (`csum_replace2`).
+ *
+ * @param field The field.
+ * @param from The number before.
+ * @param to The number after.
+ * @returns The new field.
+ */
+export function replace16(field: number, from: number, to: number): number {
+  const without = add16(~field & 0xffff, ~from & 0xffff);
+  return ~add16(without, to & 0xffff) & 0xffff;
+}

@@ -52,6 +52,12 @@ export interface FibRoute {
   readonly metric?: number | undefined;
 }
 
+/** A network interface. */
+export interface NetworkDevice {
+  /** Most bytes of a packet at layer 3. */
+  readonly mtu: number;
+}
+
 /** A socket that a program asks for. Addresses and ports as in `struct bpf_sock_tuple`. */
 export interface SocketRequest {
   /** Name of the helper, such as `sk_lookup_tcp`. */
@@ -104,6 +110,14 @@ export interface Providers {
    * @returns The route; null for BPF_FIB_LKUP_RET_NOT_FWDED.
    */
   readonly route?: ((request: FibRequest) => FibRoute | null) | undefined;
+  /**
+   * Looks up a network interface. Without this provider every index has one: 1 the loopback interface, the others with an
+   * MTU of 1,500 bytes.
+   *
+   * @param ifindex Its index.
+   * @returns The interface; null if there is none.
+   */
+  readonly device?: ((ifindex: number) => NetworkDevice | null) | undefined;
   /**
    * Looks up a socket.
    *

@@ -7,6 +7,7 @@
  * @module
  */
 
+import type { ByteOrder } from "../../bytes.ts";
 import type { ContextOutput, RunContext } from "./context.ts";
 import type { PacketBuffer } from "./packet.ts";
 import type { StructMemory } from "./struct_memory.ts";
@@ -23,12 +24,15 @@ export const ETHER_TYPE = {
   BRIDGED: 0x6558,
 } as const;
 
-/** What the checksum of a packet is known to be (linux/skbuff.h). */
-export const CHECKSUM = { NONE: 0, UNNECESSARY: 1, COMPLETE: 2, PARTIAL: 3 } as const;
-
-/** Swaps the bytes of a 16-bit number: network order to little-endian and back. */
-export function swap16(value: number): number {
-  return (value & 0xff) << 8 | value >>> 8 & 0xff;
+/**
+ * What a 16-bit number in network order is to a program that loads it, and back.
+ *
+ * @param value The number.
+ * @param order Byte order of the program.
+ * @returns The number with its bytes swapped for a little-endian program.
+ */
+export function networkOrder(value: number, order: ByteOrder): number {
+  return order === "big" ? value : (value & 0xff) << 8 | value >>> 8 & 0xff;
 }
 
 /** Places of headers, in bytes from the start of the data; they move with it. */
@@ -41,14 +45,25 @@ export interface HeaderPlaces {
   transport: number | null;
 }
 
-/** Checksum state. */
-export interface ChecksumState {
-  /** {@link CHECKSUM}. */
-  kind: number;
-  /** For CHECKSUM.COMPLETE the sum of all bytes. */
-  sum: number;
-  /** For CHECKSUM.UNNECESSARY how many sums were verified, less one. */
-  level: number;
+/** Key and options of a tunnel that a packet came through or leaves by. */
+export interface Tunnel {
+  /** Its id. */
+  readonly id: bigint;
+  /** Type of service and time to live of the outer header. */
+  readonly tos: number;
+  readonly ttl: number;
+  /** TUNNEL_*, as numbers. */
+  flags: number;
+  /** Whether the outer addresses are of IPv6. */
+  readonly ipv6: boolean;
+  /** Outer source address: a word of IPv4, 16 bytes of IPv6. */
+  readonly source: Uint8Array;
+  /** Outer destination address. */
+  readonly destination: Uint8Array;
+  /** Flow label of IPv6. */
+  readonly label: number;
+  /** Options. */
+  options: Uint8Array;
 }
 
 /** The context of one run of a program on a socket buffer. */
@@ -59,16 +74,16 @@ export class SkbContext implements RunContext {
   readonly fields: StructMemory;
   /** Places of headers. */
   readonly headers: HeaderPlaces;
-  /** Checksum state. */
-  readonly checksum: ChecksumState = { kind: CHECKSUM.NONE, sum: 0, level: 0 };
+  /** How many checksums were verified, less one (`csum_level`); null if none was. */
+  verified: number | null = null;
   /** Whether a tunnel header is in front. */
   encapsulated = false;
   /** Whether the hash is that of the flow, or was set. */
   hashKnown = false;
   /** SKB_GSO_*: how to segment it. */
   gsoType = 0;
-  /** Key and options of the tunnel that it came through or leaves by; null for none. */
-  tunnel: { key: Uint8Array; options: Uint8Array } | null = null;
+  /** The tunnel that it came through or leaves by; null for none. */
+  tunnel: Tunnel | null = null;
   /** Bytes of the link layer header that the program does not see. */
   readonly #hidden: Uint8Array;
 
@@ -108,11 +123,22 @@ export class SkbContext implements RunContext {
 
   /** Ethernet type of the network layer, as a number. */
   get protocol(): number {
-    return swap16(this.fields.get("protocol"));
+    return networkOrder(this.fields.get("protocol") & 0xffff, this.order);
   }
 
   set protocol(value: number) {
-    this.fields.set("protocol", swap16(value));
+    this.fields.set("protocol", networkOrder(value, this.order));
+  }
+
+  /** Byte order of the program. */
+  get order(): ByteOrder {
+    return this.fields.order;
+  }
+
+  /** Whether the network layer is IPv4 or IPv6. */
+  get isIp(): boolean {
+    const { protocol } = this;
+    return protocol === ETHER_TYPE.IPV4 || protocol === ETHER_TYPE.IPV6;
   }
 
   /** Whether it is to be segmented. */
@@ -129,6 +155,21 @@ export class SkbContext implements RunContext {
       data_end: endAddress,
       data_meta: metaAddress,
     });
+  }
+
+  /**
+   * Makes the beginning of the packet linear, as every access for writing does.
+   *
+   * @param size How much of it, in bytes.
+   * @returns False if the packet is shorter.
+   */
+  makeWritable(size: number): boolean {
+    if (size > this.packet.length) return false;
+    if (size > this.packet.linearLength) {
+      this.packet.pull(size);
+      this.update();
+    }
+    return true;
   }
 
   /** Forgets the hash of the flow. */

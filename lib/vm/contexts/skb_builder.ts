@@ -9,7 +9,7 @@ import { EpassError } from "../../errors.ts";
 import type { Environment } from "../environment.ts";
 import type { ContextBuilder, ContextInput, NamedValues } from "./context.ts";
 import { PacketBuffer } from "./packet.ts";
-import { CHECKSUM, ETHER_TYPE, ETHERNET, SkbContext, swap16 } from "./skb.ts";
+import { ETHER_TYPE, ETHERNET, networkOrder, SkbContext } from "./skb.ts";
 import { StructMemory } from "./struct_memory.ts";
 import { SK_BUFF } from "./structs.ts";
 
@@ -17,6 +17,8 @@ import { SK_BUFF } from "./structs.ts";
 const HEADROOM = 64;
 /** Room behind the packet; it grows when a helper asks for more. */
 const TAILROOM = 64;
+/** State of a socket without a connection (TCP_CLOSE). */
+const CLOSED = 7;
 /** GSO_LEGACY_MAX_SIZE. */
 const MAX_WIRE_LENGTH = 65_536;
 
@@ -82,12 +84,22 @@ function socketOf(frame: Uint8Array, protocol: number): NamedValues {
   const words = (at: number, count: number) =>
     Array.from({ length: count }, (_, i) => view.getUint32(at + 4 * i, true));
   if (protocol === ETHER_TYPE.IPV4) {
-    if (frame.length < ETHERNET + 20) return { family: 2 };
-    return { family: 2, src_ip4: words(ETHERNET + 12, 1), dst_ip4: words(ETHERNET + 16, 1) };
+    if (frame.length < ETHERNET + 20) return { family: 2, state: CLOSED };
+    return {
+      family: 2,
+      state: CLOSED,
+      src_ip4: words(ETHERNET + 12, 1),
+      dst_ip4: words(ETHERNET + 16, 1),
+    };
   }
-  if (protocol !== ETHER_TYPE.IPV6) return {};
-  if (frame.length < ETHERNET + 40) return { family: 10 };
-  return { family: 10, src_ip6: words(ETHERNET + 8, 4), dst_ip6: words(ETHERNET + 24, 4) };
+  if (protocol !== ETHER_TYPE.IPV6) return { state: CLOSED };
+  if (frame.length < ETHERNET + 40) return { family: 10, state: CLOSED };
+  return {
+    family: 10,
+    state: CLOSED,
+    src_ip6: words(ETHERNET + 8, 4),
+    dst_ip6: words(ETHERNET + 24, 4),
+  };
 }
 
 /**
@@ -122,7 +134,7 @@ export function skbContexts(env: Environment, type: string): ContextBuilder {
       if (ctx !== undefined) struct.bytes.set(takenFields(ctx));
       struct.assign({
         pkt_type: packetType(frame),
-        protocol: swap16(protocol),
+        protocol: networkOrder(protocol, memory.order),
         ifindex: Math.max(struct.get("ifindex"), 1),
         wire_len: struct.get("wire_len") || packet.length,
         sk: socket === null ? 0 : sockets.add(socket ?? socketOf(frame, protocol)),
@@ -136,7 +148,6 @@ export function skbContexts(env: Environment, type: string): ContextBuilder {
       }
       const context = new SkbContext(type, packet, struct, frame.slice(0, hidden));
       context.hashKnown = struct.get("hash") !== 0;
-      context.checksum.kind = CHECKSUM.NONE;
       return context;
     },
   };

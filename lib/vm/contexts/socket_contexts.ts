@@ -10,7 +10,7 @@ import type { ContextBuilder, ContextInput, ContextOutput, RunContext } from "./
 import type { Layout } from "./layout.ts";
 import { PacketBuffer } from "./packet.ts";
 import { etherType } from "./skb_builder.ts";
-import { ETHERNET, swap16 } from "./skb.ts";
+import { ETHERNET, networkOrder } from "./skb.ts";
 import { StructMemory } from "./struct_memory.ts";
 import {
   FLOW_KEYS,
@@ -131,7 +131,7 @@ function fillFlowKeys(
   struct: StructMemory,
   frame: Uint8Array,
 ): void {
-  const protocol = swap16(etherType(frame));
+  const protocol = networkOrder(etherType(frame), struct.order);
   keys.fill({ n_proto: protocol, nhoff: ETHERNET, thoff: ETHERNET });
   struct.assign({ protocol, flow_keys: keys.address });
 }

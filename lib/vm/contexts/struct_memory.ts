@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { ByteOrder } from "../../bytes.ts";
 import type { GuestMemory, Region } from "../memory.ts";
 import { type Layout, readFields, readNumber, writeFields, writeNumber } from "./layout.ts";
 import type { NamedValues } from "./context.ts";
@@ -31,6 +32,11 @@ export class StructMemory {
   /** Its address. */
   get address(): number {
     return this.#region.address;
+  }
+
+  /** Byte order of its fields. */
+  get order(): ByteOrder {
+    return this.#memory.order;
   }
 
   /** Its bytes: a view, valid until the next allocation. */

@@ -19,13 +19,19 @@ import { MAP_HELPERS } from "./maps.ts";
 import { PERF_HELPERS } from "./perf.ts";
 import { PRINT_HELPERS } from "./print.ts";
 import { PROBE_HELPERS } from "./probe.ts";
+import { REDIRECT_HELPERS } from "./redirect.ts";
 import { REDIRECT_MAP_HELPERS } from "./redirect_map.ts";
 import { RINGBUF_HELPERS } from "./ringbuf.ts";
+import { SKB_HELPERS } from "./skb.ts";
+import { SKB_CHECKSUM_HELPERS } from "./skb_checksum.ts";
+import { SKB_HEADER_HELPERS } from "./skb_headers.ts";
 import { STACK_HELPERS } from "./stack.ts";
 import { STORAGE_HELPERS } from "./storage.ts";
 import { STRING_HELPERS } from "./strings.ts";
 import { TASK_HELPERS } from "./task.ts";
 import { TRACING_HELPERS } from "./tracing.ts";
+import { TUNNEL_HELPERS } from "./tunnel.ts";
+import { XDP_HELPERS } from "./xdp.ts";
 
 /** Bodies of helpers by name, without `bpf_`. */
 export const HELPERS: HelperBodies = {
@@ -37,13 +43,19 @@ export const HELPERS: HelperBodies = {
   ...PERF_HELPERS,
   ...PRINT_HELPERS,
   ...PROBE_HELPERS,
+  ...REDIRECT_HELPERS,
   ...REDIRECT_MAP_HELPERS,
   ...RINGBUF_HELPERS,
+  ...SKB_CHECKSUM_HELPERS,
+  ...SKB_HEADER_HELPERS,
+  ...SKB_HELPERS,
   ...STACK_HELPERS,
   ...STORAGE_HELPERS,
   ...STRING_HELPERS,
   ...TASK_HELPERS,
   ...TRACING_HELPERS,
+  ...TUNNEL_HELPERS,
+  ...XDP_HELPERS,
 };
 
 /** Bodies of kfuncs by name. */

@@ -1,0 +1,69 @@
+/**
+ * The contexts that helpers take as their first argument.
+ *
+ * @module
+ */
+
+import type { RunContext } from "../contexts/context.ts";
+import { SkbContext } from "../contexts/skb.ts";
+import { SocketContext } from "../contexts/socket_contexts.ts";
+import { XdpContext } from "../contexts/xdp.ts";
+import type { Environment } from "../environment.ts";
+import { GuestFault } from "../fault.ts";
+
+/** What a class of contexts is called in messages. */
+const NAMES: ReadonlyMap<unknown, string> = new Map<unknown, string>([
+  [XdpContext, "an XDP context"],
+  [SkbContext, "a socket buffer"],
+  [SocketContext, "the context of a socket"],
+]);
+
+function contextOf<T extends RunContext>(
+  kind: abstract new (...args: never[]) => T,
+  { context }: Environment,
+  register: bigint,
+): T {
+  if (context instanceof kind && register === BigInt(context.address)) return context;
+  throw new GuestFault(
+    "helper",
+    `cannot take 0x${BigInt.asUintN(64, register).toString(16)} for ${
+      NAMES.get(kind)
+    }: it is not the context of the program`,
+  );
+}
+
+/**
+ * The frame that a helper works on.
+ *
+ * @param env The environment.
+ * @param register Its first argument.
+ * @returns The context.
+ * @throws {GuestFault} If that is not the context of an XDP program.
+ */
+export function xdpOf(env: Environment, register: bigint): XdpContext {
+  return contextOf(XdpContext, env, register);
+}
+
+/**
+ * The socket buffer that a helper works on.
+ *
+ * @param env The environment.
+ * @param register Its first argument.
+ * @returns The context.
+ * @throws {GuestFault} If that is not the context of a program on socket buffers.
+ */
+export function skbOf(env: Environment, register: bigint): SkbContext {
+  return contextOf(SkbContext, env, register);
+}
+
+/**
+ * The context of a program on sockets that a helper works on.
+ *
+ * @param env The environment.
+ * @param register Its first argument.
+ * @returns The context.
+ * @throws {GuestFault} If that is not the context of such a program.
+ */
+export function socketContextOf(env: Environment, register: bigint): SocketContext {
+  return contextOf(SocketContext, env, register);
+}
