@@ -9,7 +9,6 @@ export { compileProgram, convertProgram, liftProgram, readProgram } from "../com
 export { printFunction, printModule } from "../ir/print.ts";
 export { Kernel } from "../kernel/kernel.ts";
 export { settleRewrite } from "../kernel/settle.ts";
-export { readPcap } from "../kernel/pcap.ts";
 export { compareTestRuns, testRun } from "../kernel/test_run.ts";
 export { isWorse, verifyPrograms } from "../kernel/verify.ts";
 export { describe, isSubprogram } from "../object/describe.ts";
@@ -21,4 +20,6 @@ export { BPF_PIPELINES, PASSES, VM_PIPELINE } from "../passes/pipeline.ts";
 export { parsePasses, printPass } from "../passes/selection.ts";
 export { globalData } from "../vm/global_data.ts";
 export { GuestMemory } from "../vm/memory.ts";
+export { readPcap, writePcap } from "../vm/pcap.ts";
+export { verdictName } from "../vm/verdict_names.ts";
 export { Vm } from "../vm/vm.ts";

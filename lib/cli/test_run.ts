@@ -56,7 +56,8 @@ async function inputsOf(host: Host, data: string | undefined): Promise<Uint8Arra
   if (data === undefined) return [];
   const { readPcap } = await import("./library.ts");
   const bytes = await bytesArgument(host, "--data", data);
-  return naming(data, () => readPcap(bytes)) ?? [bytes];
+  const capture = naming(data, () => readPcap(bytes));
+  return capture === null ? [bytes] : capture.packets.map((packet) => packet.data);
 }
 
 function resultsText(results: readonly TestRunResult[]): string {

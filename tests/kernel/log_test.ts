@@ -5,7 +5,6 @@
  */
 
 import assert from "node:assert/strict";
-import { readPcap } from "../../lib/kernel/pcap.ts";
 import { parseFailure, parseStatistics } from "../../lib/kernel/verifier_log.ts";
 
 const STATISTICS = `func#0 @0
@@ -55,29 +54,4 @@ Deno.test("a refusal without instructions", () => {
   const failure = parseFailure("unreachable insn 2\nprocessed 0 insns (limit 1000000)\n");
   assert.equal(failure.pc, -1);
   assert.equal(failure.reason, "unreachable insn 2");
-});
-
-/** A capture file with packets. */
-function capture(little: boolean, ...packets: readonly number[][]): Uint8Array {
-  const words = [0xa1b2c3d4, 0x00040002, 0, 0, 65535, 1];
-  const bytes: number[] = [];
-  const put = (word: number) => {
-    const shifts = little ? [0, 8, 16, 24] : [24, 16, 8, 0];
-    for (const shift of shifts) bytes.push((word >>> shift) & 255);
-  };
-  words.forEach(put);
-  for (const packet of packets) {
-    [1, 2, packet.length, packet.length].forEach(put);
-    bytes.push(...packet);
-  }
-  return Uint8Array.from(bytes);
-}
-
-Deno.test("packets of capture files in both byte orders", () => {
-  for (const little of [true, false]) {
-    const packets = readPcap(capture(little, [1, 2, 3], [], [4]));
-    assert.deepEqual(packets?.map((p) => [...p]), [[1, 2, 3], [], [4]]);
-  }
-  assert.equal(readPcap(new Uint8Array(64)), null);
-  assert.throws(() => readPcap(capture(true, [1, 2, 3]).subarray(0, 42)), /cannot read capture/);
 });
