@@ -1,7 +1,7 @@
 /**
- * Sums of the internet checksum (RFC 1071) as the kernel keeps them: 32 bits, of 16-bit words in the order of the machine.
+ * Sums of the internet checksum (RFC 1071) as the kernel keeps them: 32 bits, in the order of the machine.
  *
- * A sum is 0 only if everything added was 0; all other representations of zero are 0xffff multiples.
+ * A sum is 0 only if everything added was 0; otherwise zero is 0xffffffff, whose complement is 0.
  *
  * @module
  */
@@ -23,22 +23,23 @@ export function addSums(a: number, b: number): number {
 /**
  * Adds bytes to a sum (`csum_partial`).
  *
- * @param bytes The bytes; an odd one at the end is padded with a zero.
+ * @param bytes The bytes, padded with zeros to whole words.
  * @param seed The sum before, 32 bits.
  * @param order Byte order of the machine.
- * @returns The sum, unsigned 32 bits, equal to the kernel's when folded.
+ * @returns The sum, unsigned 32 bits: of 32-bit words with end-around carry.
  */
 export function sumBytes(bytes: Uint8Array, seed: number, order: ByteOrder = "little"): number {
-  const [first, second] = order === "little" ? [1, 256] : [256, 1];
-  const even = bytes.length & ~1;
-  // Sums of 2^37 words are exact in a number.
-  let firsts = 0, seconds = 0;
-  for (let i = 0; i < even; i += 2) {
-    firsts += bytes[i];
-    seconds += bytes[i + 1];
+  const little = order === "little";
+  const { length } = bytes;
+  // Each half of up to 2^29 words is exact in a number.
+  let high = 0, low = 0;
+  for (let i = 0; i < length; i += 4) {
+    const b0 = bytes[i], b1 = bytes[i + 1] | 0, b2 = bytes[i + 2] | 0, b3 = bytes[i + 3] | 0;
+    high += little ? b3 << 8 | b2 : b0 << 8 | b1;
+    low += little ? b1 << 8 | b0 : b2 << 8 | b3;
   }
-  if (even < bytes.length) firsts += bytes[even];
-  let total = firsts * first + seconds * second;
+  // 2^32 counts as 1.
+  let total = (high % 0x1_0000) * 0x1_0000 + Math.floor(high / 0x1_0000) + low;
   while (total > 0xffff_ffff) total = total % 0x1_0000_0000 + Math.floor(total / 0x1_0000_0000);
   return addSums(total, seed);
 }

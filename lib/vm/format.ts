@@ -29,7 +29,8 @@ const POINTER_DIGITS = 16;
 
 const text = (string: string): Uint8Array => new TextEncoder().encode(string);
 
-const isAlphanumeric = (c: string): boolean => /^[0-9A-Za-z]$/.test(c);
+/** Letters and digits of the kernel's Latin-1 table. */
+const isAlphanumeric = (c: string): boolean => /^[0-9A-Za-zÀ-ÖØ-öø-ÿ]$/.test(c);
 /** What may follow a conversion that takes a string: the end, white space, punctuation. */
 const endsWord = (c: string): boolean => c === "" || !isAlphanumeric(c);
 
@@ -65,6 +66,8 @@ function addressText(bytes: Uint8Array, dotted: boolean): string {
 class Formatter {
   readonly fields: Field[] = [];
   readonly #env: Environment;
+  readonly #bytes: Uint8Array;
+  /** The format with a character for each byte. */
   readonly #format: string;
   readonly #args: readonly bigint[];
   #at = 0;
@@ -72,19 +75,21 @@ class Formatter {
   /** Bytes that the arguments take so far. */
   #taken = 0;
 
-  constructor(env: Environment, format: string, args: readonly bigint[]) {
+  constructor(env: Environment, format: Uint8Array, args: readonly bigint[]) {
     this.#env = env;
-    this.#format = format;
+    this.#bytes = format;
+    this.#format = new TextDecoder("latin1").decode(format);
     this.#args = args;
   }
 
   run(): void {
     const format = this.#format;
-    const bad = /[^ -~\t-\r]/.exec(format)?.index ?? format.length;
+    // deno-lint-ignore no-control-regex
+    const bad = /[\0-\x08\x0e-\x1f\x7f]/.exec(format)?.index ?? format.length;
     while (this.#at < bad) {
       const percent = format.indexOf("%", this.#at);
       const end = percent < 0 || percent > bad ? bad : percent;
-      if (end > this.#at) this.#literal(format.slice(this.#at, end));
+      if (end > this.#at) this.#literal(this.#at, end);
       this.#at = end;
       if (end < bad) this.#percent();
     }
@@ -95,20 +100,16 @@ class Formatter {
     return this.#format.charAt(this.#at + offset);
   }
 
-  #literal(string: string): void {
-    this.fields.push({
-      bytes: text(string),
-      sign: 0,
-      width: 0,
-      padding: "after",
-      copied: false,
-    });
+  #literal(from: number, to: number): void {
+    const bytes = this.#bytes.subarray(from, to);
+    this.fields.push({ bytes, sign: 0, width: 0, padding: "after", copied: false });
   }
 
   #percent(): void {
     if (this.#char(1) === "%") {
+      this.#literal(this.#at, this.#at + 1);
       this.#at += 2;
-      return this.#literal("%");
+      return;
     }
     if (this.#next >= this.#args.length) fail("EINVAL");
     const match = /%([-0+ ]*)([1-9][0-9]*)?/y;
@@ -259,7 +260,7 @@ export function formatFields(
   args: readonly bigint[],
 ): readonly Field[] | number {
   if (format.length > MAX_FORMAT) return -ERRNO.EINVAL;
-  const formatter = new Formatter(env, new TextDecoder("latin1").decode(format), args);
+  const formatter = new Formatter(env, format, args);
   try {
     formatter.run();
     return formatter.fields;
