@@ -7,7 +7,14 @@
 import { invariant } from "../errors.ts";
 import type { AluOp, AtomicOp, Cond, Size, UnaryOp, Width } from "../isa/ops.ts";
 import { connect } from "./cfg.ts";
-import { type Block, type Callee, type IrFunction, Terminator, type Value } from "./function.ts";
+import {
+  type Block,
+  type Callee,
+  type IrFunction,
+  Terminator,
+  type TrapKind,
+  type Value,
+} from "./function.ts";
 
 /**
  * A cursor at which instructions are made. Appending costs constant time; inserting before an instruction costs the
@@ -201,6 +208,25 @@ export class Builder {
   }
 
   /**
+   * Inserts a choice between two values.
+   *
+   * @param fn The condition.
+   * @param width Width in bits of the comparison.
+   * @param a First operand of the comparison.
+   * @param b Second operand of the comparison.
+   * @param x The result if it holds.
+   * @param y The result if it does not.
+   * @returns The result.
+   */
+  select(fn: Cond, width: Width, a: Value, b: Value, x: Value, y: Value): Value {
+    const value = this.fn.newValue("select", [a, b, x, y]);
+    value.fn = fn;
+    value.width = width;
+    value.pc = this.pc;
+    return this.add(value);
+  }
+
+  /**
    * Inserts a load.
    *
    * @param size Bytes read.
@@ -375,5 +401,17 @@ export class Builder {
    */
   ret(result: Value): Terminator {
     return this.#terminate(new Terminator("return", [result]));
+  }
+
+  /**
+   * Ends the block with a fault.
+   *
+   * @param kind Why the program stops.
+   * @returns The terminator.
+   */
+  trap(kind: TrapKind): Terminator {
+    const term = this.#terminate(new Terminator("trap"));
+    term.trap = kind;
+    return term;
   }
 }

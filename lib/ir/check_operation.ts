@@ -14,13 +14,14 @@ import {
   UNARY,
   type UnaryOp,
 } from "../isa/ops.ts";
-import type { Terminator, Value } from "./function.ts";
+import type { Terminator, TrapKind, Value } from "./function.ts";
 import {
   atomicArgCount,
   hasResult,
   MAX_CALL_ARGS,
   OPERATIONS,
   TERMINATORS,
+  TRAP_KINDS,
   type ValueField,
 } from "./operations.ts";
 
@@ -107,6 +108,8 @@ function contentProblem(value: Value): string {
         : `extends ${sign} bits to ${width}`;
     case "cast":
       return value.imm <= 0xffff_ffffn ? "" : `has address spaces ${value.imm}`;
+    case "select":
+      return Object.hasOwn(COND, fn) ? "" : `has fn ${fn}`;
     case "load":
       if (!isSize(size)) return `has size ${size}`;
       return sign === 0 || size < 8 && sign === size * 8 ? "" : `extends ${sign} of ${size * 8}`;
@@ -141,6 +144,7 @@ function atomicProblem(value: Value): string {
 
 function callProblem({ callee, args }: Value): string {
   if (callee === null) return "has no callee";
+  if (callee.kind === "intrinsic" && callee.name === "") return "of an intrinsic has no name";
   if (callee.kind === "indirect") return args.length > 0 ? "" : "of an address has no arguments";
   return args.length <= MAX_CALL_ARGS ? "" : `has ${args.length} arguments`;
 }
@@ -162,5 +166,8 @@ export function checkTerminator(term: Terminator, report: Report): void {
   const compares = op === "branch";
   if (compares ? !Object.hasOwn(COND, fn) : fn !== "") report(`${op} has fn ${fn}`);
   if (compares ? !isWidth(width) : width !== 64) report(`${op} has width ${width}`);
+  if (op === "trap" ? !TRAP_KINDS.includes(term.trap as TrapKind) : term.trap !== "") {
+    report(`${op} has trap ${term.trap}`);
+  }
   if (!Number.isInteger(term.pc) || term.pc < -1) report(`${op} has pc ${term.pc}`);
 }

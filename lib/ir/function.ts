@@ -30,6 +30,7 @@ export type ValueOp =
   | "alu" // [a, b], fn: AluOp, width
   | "unary" // [a], fn: UnaryOp, width
   | "cast" // [a], imm: address spaces, to << 16 | from
+  | "select" // [a, b, x, y], fn: Cond, width of the comparison: x if a COND b, else y
   // Memory.
   | "load" // [base], off, size, sign: 0 or the bits sign-extended to 64
   | "store" // [base, value], off, size; no result
@@ -74,7 +75,9 @@ export type Callee =
     readonly relocation: CodeRelocation | null;
   }
   /** The address (or helper id) in the first argument: `callx`. */
-  | { readonly kind: "indirect" };
+  | { readonly kind: "indirect" }
+  /** An operation that only some targets have, such as `memory.copy`. */
+  | { readonly kind: "intrinsic"; readonly name: string };
 
 /** A value: a leaf, a block parameter or an instruction. All have all fields, so that reading one is monomorphic. */
 export class Value {
@@ -129,7 +132,20 @@ export type TerminatorOp =
   | "branch" // args [a, b], fn: Cond, width, edges [taken, otherwise]
   | "may_goto" // edges [taken when the budget is spent, otherwise]
   | "gotox" // args [address], edges: all entries of its jump table
-  | "return"; // args [result], `undef` if r0 is not set
+  | "return" // args [result], `undef` if r0 is not set
+  | "trap"; // trap: the kind of fault that stops the program
+
+/** Why a `trap` stops the program, by the names of the virtual machine's faults. */
+export type TrapKind =
+  | "null"
+  | "out-of-bounds"
+  | "limit"
+  | "bad-jump"
+  | "end-of-code"
+  | "bad-call-target"
+  | "unresolved-symbol"
+  | "invalid-instruction"
+  | "helper";
 
 /** The end of a block. */
 export class Terminator {
@@ -145,6 +161,8 @@ export class Terminator {
   edges: Edge[] = [];
   /** Slot in its section of the instruction that it was lifted from; -1 for none. */
   pc: number = -1;
+  /** Why a `trap` stops the program. */
+  trap: TrapKind | "" = "";
 
   /**
    * Makes a terminator without edges.

@@ -5,7 +5,7 @@
  */
 
 import { ATOMIC, type AtomicOp } from "../isa/ops.ts";
-import type { TerminatorOp, Value, ValueOp } from "./function.ts";
+import type { TerminatorOp, TrapKind, Value, ValueOp } from "./function.ts";
 
 /** A field of a value that an operation may use; one that it does not use holds its initial content. */
 export type ValueField =
@@ -60,6 +60,7 @@ export const OPERATIONS: { readonly [K in ValueOp]: Operation } = {
   alu:    { minArgs: 2, maxArgs: 2, fields: ["fn", "width", "core"],          effect: "none" },
   unary:  { minArgs: 1, maxArgs: 1, fields: ["fn", "width", "core"],          effect: "none" },
   cast:   { minArgs: 1, maxArgs: 1, fields: ["imm", "core"],                  effect: "none" },
+  select: { minArgs: 4, maxArgs: 4, fields: ["fn", "width"],                  effect: "none" },
   load:   { minArgs: 1, maxArgs: 1, fields: ["off", "size", "sign", "core"],  effect: "read" },
   store:  { minArgs: 2, maxArgs: 2, fields: ["off", "size", "core"],          effect: "write" },
   atomic: { minArgs: 1, maxArgs: 3, fields: ["fn", "off", "size", "core"],    effect: "write" },
@@ -76,7 +77,21 @@ export const TERMINATORS: {
   may_goto: { args: 0, edges: 2 },
   gotox: { args: 1, edges: null },
   return: { args: 1, edges: 0 },
+  trap: { args: 0, edges: 0 },
 };
+
+/** The kinds of faults that a `trap` may name. */
+export const TRAP_KINDS: readonly TrapKind[] = [
+  "null",
+  "out-of-bounds",
+  "limit",
+  "bad-jump",
+  "end-of-code",
+  "bad-call-target",
+  "unresolved-symbol",
+  "invalid-instruction",
+  "helper",
+];
 
 /**
  * @param value Any value.

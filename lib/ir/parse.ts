@@ -22,12 +22,14 @@
  * | `KIND(IMM, HIGH, @F, reloc(…))` | the address of an `lddw` of that kind; each part may be left out |
  * | `copy a` `zext a` `sext.64.8 a` `cast a, TO, FROM` | moves |
  * | `add.64 a, b` … `neg.32 a` `be16 a` … | arithmetic, by the names of the instruction table |
+ * | `select.64.lt a, b, x, y` | `x` if `a < b`, else `y` |
  * | `load.u8 a + OFF` `load.s32 a` `store.u16 a - OFF, b` | memory |
  * | `atomic.u64.fetch_add a + OFF, b` | atomic operations, by the names of the instruction table |
  * | `packet.u16.abs a, IMM` `packet.u16.ind a, b, IMM` | legacy packet access |
  * | `call 14(a, b)` `call map_lookup_elem(a, b)` | a helper function |
  * | `call @F(a)` `call kfunc "NAME"(a) imm I off O local` `callx a(b)` | a function, a kfunc, an address |
- * | `jump b1(a)` `may_goto b1, b2` `gotox a, b1, b2` `return a` | terminators |
+ * | `call intrinsic memory.copy(a, b, c)` | an operation that only some targets have |
+ * | `jump b1(a)` `may_goto b1, b2` `gotox a, b1, b2` `return a` `trap "bad-jump"` | terminators |
  *
  * An instruction may end with `core(TYPE, ACCESS-OFFSET, "ACCESS", KIND)`, a call of a function or kfunc with
  * `reloc(TYPE, SYMBOL, "NAME", ADDEND)`. A CO-RE constant stands before the first block:

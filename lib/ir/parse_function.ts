@@ -8,8 +8,8 @@ import { COND, type Cond, LDDW_KINDS, type LddwKind, type Width } from "../isa/o
 import { connect } from "./cfg.ts";
 import { checkFunction } from "./check.ts";
 import type { EpirScanner } from "./epir_scanner.ts";
-import { Block, IrFunction, Terminator, Value } from "./function.ts";
-import { TERMINATORS } from "./operations.ts";
+import { Block, IrFunction, Terminator, type TrapKind, Value } from "./function.ts";
+import { TERMINATORS, TRAP_KINDS } from "./operations.ts";
 import { parseOperation } from "./parse_operation.ts";
 
 const VALUE = /v([0-9]{1,15})(?![\w.$])/y;
@@ -257,6 +257,7 @@ class BodyParser {
       case "return":
       case "gotox":
       case "branch":
+      case "trap":
         break;
       default:
         scanner.position = at;
@@ -273,6 +274,7 @@ class BodyParser {
       term.width = Number(width) as Width;
     } else if (selectors.length > 0) throw scanner.error(`${op} has no selectors`);
     const { args, edges } = TERMINATORS[op];
+    if (op === "trap") term.trap = this.#trapKind();
     for (let i = 0; i < args; i++) {
       if (i > 0) scanner.expect(",");
       term.args.push(this.#operand());
@@ -284,6 +286,17 @@ class BodyParser {
     while (edges === null && scanner.tryText(",")) this.#edge();
     term.pc = scanner.sourcePc();
     return true;
+  }
+
+  /** Why a trap stops the program. */
+  #trapKind(): TrapKind {
+    const scanner = this.#scanner;
+    const at = scanner.position;
+    const name = scanner.name("the kind of a fault");
+    const kind = TRAP_KINDS.find((kind) => kind === name);
+    if (kind !== undefined) return kind;
+    scanner.position = at;
+    throw scanner.expected("the kind of a fault");
   }
 
   /** A target with its arguments. */

@@ -5,7 +5,7 @@
  */
 
 import { helperByName } from "../isa/helpers.ts";
-import { ALU, ATOMIC, type AtomicOp, type Size, UNARY, type Width } from "../isa/ops.ts";
+import { ALU, ATOMIC, type AtomicOp, COND, type Size, UNARY, type Width } from "../isa/ops.ts";
 import type { EpirScanner } from "./epir_scanner.ts";
 import type { Callee, Value, ValueOp } from "./function.ts";
 import { atomicArgCount, OPERATIONS } from "./operations.ts";
@@ -24,6 +24,7 @@ const PLAIN: readonly ValueOp[] = [
   "zext",
   "sext",
   "cast",
+  "select",
   "load",
   "store",
   "atomic",
@@ -84,6 +85,11 @@ function select(value: Value, parts: readonly string[]): boolean {
       value.width = own(WIDTHS, second) ?? 64;
       value.sign = own(SIGNS, third) ?? 0;
       return own(WIDTHS, second) !== undefined && value.sign !== 0 && parts.length === 3;
+    case "select":
+      value.width = own(WIDTHS, second) ?? 64;
+      value.fn = third ?? "";
+      return own(WIDTHS, second) !== undefined && Object.hasOwn(COND, value.fn) &&
+        parts.length === 3;
     case "load":
       value.size = own(SIZES, second) ?? own(SIGNED_SIZES, second) ?? 0;
       if (own(SIGNED_SIZES, second) !== undefined) value.sign = value.size * 8 as 8 | 16 | 32;
@@ -168,6 +174,10 @@ function parseCall(
       relocation: scanner.tryRelocation(),
     };
     return;
+  }
+  if (scanner.tryKeyword("intrinsic")) {
+    value.callee = { kind: "intrinsic", name: scanner.name("the name of an intrinsic") };
+    return parseArguments(scanner, value, operand);
   }
   const target = scanner.tryReference();
   if (target === null) {

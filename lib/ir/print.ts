@@ -111,6 +111,8 @@ class FunctionPrinter {
         return `sext.${width}.${value.sign} ${this.#list(args)}`;
       case "cast":
         return `cast ${this.#list(args)}, ${value.imm >> 16n}, ${value.imm & 0xffffn}`;
+      case "select":
+        return `select.${width}.${fn} ${this.#list(args)}`;
       case "load":
         return `load.${value.sign === 0 ? "u" : "s"}${bits} ${this.#memory(args, off)}`;
       case "store":
@@ -151,12 +153,15 @@ class FunctionPrinter {
       }
       case "indirect":
         return `callx ${this.#operand(args[0])}(${this.#list(args.slice(1))})`;
+      case "intrinsic":
+        return `call intrinsic ${nameOf(callee.name)}${list}`;
     }
   }
 
   #terminator(term: Terminator): string {
     const { op, args } = term;
     const name = op === "branch" ? `branch.${term.width}.${term.fn}` : op;
+    if (op === "trap") return `trap ${nameOf(term.trap)}${sourcePc(term.pc)}`;
     const operands = [
       ...args.map((arg) => this.#operand(arg)),
       ...term.edges.map((edge) => this.#edge(edge)),

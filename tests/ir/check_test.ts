@@ -33,11 +33,15 @@ b1(v11, v12):
   jump b3(v13)
 b2:
   v14 = neg.32 undef
-  gotox v14, b3(v14), b4
+  gotox v14, b3(v14), b4, b5
 b3(v15):
   may_goto b4, b3(v15)
 b4:
   return v2
+b5:
+  v16 = select.32.slt v2, 0, v3, v4
+  v17 = call intrinsic memory.copy(v16)
+  trap "bad-jump"
 `;
 
 /** What a mutation may reach. */
@@ -122,6 +126,8 @@ const MUTATIONS: readonly [string, (sample: Sample) => void, RegExp][] = [
   ["condition of a jump", ({ b }) => b[1].term!.fn = "eq", /jump has fn eq/],
   ["width of a branch", ({ b }) => b[0].term!.width = 16 as 32, /branch has width 16/],
   ["width of a jump", ({ b }) => b[1].term!.width = 32, /jump has width 32/],
+  ["kind of a trap", ({ b }) => b[5].term!.trap = "", /trap has trap /],
+  ["trap of a jump", ({ b }) => b[1].term!.trap = "null", /jump has trap null/],
   ["pc of a terminator", ({ b }) => b[1].term!.pc = -2, /jump has pc -2/],
   ["use before definition", ({ v }) => v(1).args[0] = v(2), /b0: v1: v2 is used where it is not/],
   ["use of itself", ({ v }) => v(2).args[0] = v(2), /b0: v2: v2 is used where it is not defined/],
@@ -186,6 +192,9 @@ const MUTATIONS: readonly [string, (sample: Sample) => void, RegExp][] = [
   ["atomic", ({ v }) => v(3).fn = "nand", /atomic has fn nand/],
   ["size of a packet", ({ v }) => v(7).size = 8, /packet has size 8/],
   ["packet", ({ v }) => v(7).fn = "msh", /packet has fn msh/],
+  ["condition of a select", ({ v }) => v(16).fn = "add", /select has fn add/],
+  ["arguments of a select", ({ v }) => v(16).args.pop(), /select has 3 arguments/],
+  ["intrinsic", ({ v }) => v(17).callee = { kind: "intrinsic", name: "" }, /has no name/],
   ["callee", ({ v }) => v(8).callee = null, /call has no callee/],
   ["symbol", ({ v }) => v(8).args[0].ref = null, /symbol has no ref/],
   ["CO-RE constant", ({ fn, v }) => v(13).args[0] = fn.newValue("core"), /core has no CO-RE rec/],

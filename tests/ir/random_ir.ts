@@ -14,7 +14,7 @@ import {
   Terminator,
   type Value,
 } from "../../lib/ir/function.ts";
-import { hasResult } from "../../lib/ir/operations.ts";
+import { hasResult, TRAP_KINDS } from "../../lib/ir/operations.ts";
 import {
   ALU,
   type AluOp,
@@ -76,11 +76,14 @@ export function randomGraph(fn: IrFunction, random: Random, count: number): void
       const at = near ? i + 4 - random.below(7) : random.below(count);
       return blocks[Math.min(Math.max(at, 1), count - 1)];
     };
-    const op = count === 1 ? "return" : random.pick(
+    const kind = count === 1 ? "return" : random.pick(
       ["jump", "jump", "branch", "branch", "branch", "may_goto", "gotox", "return"] as const,
     );
+    const op = kind === "return" && random.once(3) ? "trap" : kind;
     block.term = new Terminator(op);
-    const edges = { jump: 1, branch: 2, may_goto: 2, gotox: 1 + random.below(4), return: 0 }[op];
+    if (op === "trap") block.term.trap = random.pick(TRAP_KINDS);
+    const edges =
+      { jump: 1, branch: 2, may_goto: 2, gotox: 1 + random.below(4), return: 0, trap: 0 }[op];
     for (let k = 0; k < edges; k++) connect(block, target());
   });
 }
@@ -127,7 +130,7 @@ class Filler {
     const random = this.#random;
     if (random.once(2)) value.pc = random.below(100);
     if (hasResult(value) && random.once(2)) value.hint = random.below(10);
-    const pinned = value.op !== "param" && random.once(8);
+    const pinned = value.op !== "param" && value.op !== "select" && random.once(8);
     if (pinned) value.core = this.#core();
     return value;
   }
@@ -135,7 +138,7 @@ class Filler {
   #terminator(block: Block): void {
     const term = block.term!;
     term.pc = this.#random.below(50) - 1;
-    const operands = { jump: 0, branch: 2, may_goto: 0, gotox: 1, return: 1 }[term.op];
+    const operands = { jump: 0, branch: 2, may_goto: 0, gotox: 1, return: 1, trap: 0 }[term.op];
     for (let i = 0; i < operands; i++) term.args.push(this.#operand());
     if (term.op === "branch") {
       term.fn = this.#random.pick(Object.keys(COND) as Cond[]);
@@ -203,7 +206,11 @@ class Filler {
     const off = random.once(3) ? 0 : random.below(0x10000) - 0x8000;
     const size = random.pick([1, 2, 4, 8] as const);
     const narrow = random.pick([8, 16, 32] as const);
-    switch (random.below(12)) {
+    switch (random.below(13)) {
+      case 12: {
+        const [a, c, x, y] = this.#operands(4);
+        return b.select(random.pick(Object.keys(COND) as Cond[]), this.#width(), a, c, x, y);
+      }
       case 0:
         return b.copy(this.#operand());
       case 1:
@@ -257,6 +264,7 @@ class Filler {
         relocation,
       },
       { kind: "indirect" },
+      { kind: "intrinsic", name: random.pick(["memory.copy", "odd name"]) },
     ]);
     const count = random.below(6) + (callee.kind === "indirect" ? 1 : 0);
     return this.#builder.call(callee, this.#operands(count));

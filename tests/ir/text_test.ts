@@ -52,6 +52,7 @@ function structure(fn: IrFunction): unknown {
     term: block.term && {
       op: block.term.op,
       fn: block.term.fn,
+      trap: block.term.trap,
       width: block.term.width,
       pc: block.term.pc,
       args: block.term.args.map(use),

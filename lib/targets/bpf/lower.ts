@@ -318,6 +318,11 @@ class Lowering {
       case "indirect":
         insn = this.#out.emit(Rows.callx, value.id, uses);
         break;
+      case "intrinsic":
+        throw new UnsupportedError(`cannot emit intrinsic ${callee.name}: eBPF has none`, {
+          function: this.#fn.name,
+          pc: value.pc,
+        });
     }
     insn.fixed = fixed;
     insn.defFixed = 0;
@@ -334,6 +339,11 @@ class Lowering {
         return this.#out.make(Rows.mayGoto, -1, []);
       case "gotox":
         throw new UnsupportedError("cannot emit gotox: jump tables are not rebuilt", {
+          function: this.#fn.name,
+          pc: term.pc,
+        });
+      case "trap":
+        throw new UnsupportedError(`cannot emit trap ${term.trap}: eBPF has none`, {
           function: this.#fn.name,
           pc: term.pc,
         });

@@ -16,6 +16,7 @@ import type { FunctionCode } from "../../object/program.ts";
 import { BPF, BpfInsn, bpfRegisters } from "./code.ts";
 import { emitBpf } from "./emit.ts";
 import { FRAME_SIZE, frameExtent } from "./frame.ts";
+import { expandSelects } from "./expand_selects.ts";
 import { lowerToBpf } from "./lower.ts";
 
 /** How to generate code. */
@@ -59,12 +60,13 @@ function validate(
 /**
  * Compiles a function to eBPF bytecode.
  *
- * @param fn A valid function.
+ * @param fn A valid function; what eBPF lacks is expanded in it.
  * @param options How to generate code.
  * @returns The code, to be put into a section.
  * @throws {UnsupportedError} If it needs more stack than a frame has, or instructions that the ISA version lacks.
  */
 export function compileToBpf(fn: IrFunction, options: BpfTargetOptions): FunctionCode {
+  expandSelects(fn);
   checkParams(fn);
   const machine = lowerToBpf(fn, options);
   const allocated = allocateRegisters(machine, bpfRegisters(options.registers), makeJump);
