@@ -7,6 +7,7 @@
 import { copyPropagation } from "./copy_propagation.ts";
 import { deadCode } from "./dead_code.ts";
 import type { Pass } from "./pass.ts";
+import { simplify } from "./simplify.ts";
 import { parsePass, type PassUse } from "./selection.ts";
 
 /** Optimisation level: none, what is cheap, all that pays, all there is, and for size. */
@@ -16,19 +17,20 @@ export type Level = 0 | 1 | 2 | 3 | "s";
 export const PASSES: readonly Pass[] = [
   copyPropagation,
   deadCode,
+  simplify,
 ];
 
 /** Passes for the kernel, in order, by level. */
 const BPF: { readonly [K in Level]: readonly string[] } = {
   0: [],
-  1: ["copy-propagation", "dead-code"],
-  2: ["copy-propagation", "dead-code"],
-  3: ["copy-propagation", "dead-code"],
-  s: ["copy-propagation", "dead-code"],
+  1: ["copy-propagation", "simplify", "dead-code"],
+  2: ["copy-propagation", "simplify", "dead-code"],
+  3: ["copy-propagation", "simplify", "dead-code"],
+  s: ["copy-propagation", "simplify", "dead-code"],
 };
 
 /** Passes for the virtual machine, in order. */
-const VM: readonly string[] = ["copy-propagation", "dead-code"];
+const VM: readonly string[] = ["copy-propagation", "simplify", "dead-code"];
 
 const uses = (names: readonly string[]): readonly PassUse[] =>
   names.map((name) => parsePass(name, PASSES));

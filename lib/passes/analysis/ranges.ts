@@ -56,6 +56,12 @@ export interface Ranges {
    * @returns `into`.
    */
   facts(value: Value, into: Facts): Facts;
+  /**
+   * Forgets what is known of a value: for a pass that makes it another one.
+   *
+   * @param value A value.
+   */
+  forget(value: Value): void;
 }
 
 const BOUNDS = 4, BITS = 4;
@@ -150,6 +156,10 @@ class RangeAnalysis implements Ranges {
     into.oneLow = bits[bit + 2];
     into.oneHigh = bits[bit + 3];
     return into;
+  }
+
+  forget({ id }: Value): void {
+    if (id < this.#count) this.#known[id] = 0;
   }
 
   min(value: Value): number {
