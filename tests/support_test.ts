@@ -5,23 +5,14 @@ Deno.test("missing is empty when nothing is needed", () => {
   assert.equal(missing(), "");
 });
 
-Deno.test("a skip of a running test is recorded as such", async (t) => {
-  const log = await Deno.makeTempFile();
-  const before = Deno.env.get("EPASS_SKIP_LOG");
-  Deno.env.set("EPASS_SKIP_LOG", log);
+Deno.test("a running test says that it skips itself", (t) => {
   const print = console.log;
-  console.log = () => {};
+  const printed: string[] = [];
+  console.log = (line: string) => printed.push(line);
   try {
-    skip(t, "only to see it recorded");
+    skip(t, "only to see it said");
   } finally {
     console.log = print;
-    if (before === undefined) Deno.env.delete("EPASS_SKIP_LOG");
-    else Deno.env.set("EPASS_SKIP_LOG", before);
   }
-  assert.deepEqual(JSON.parse(await Deno.readTextFile(log)), {
-    name: t.name,
-    why: "only to see it recorded",
-    running: true,
-  });
-  await Deno.remove(log);
+  assert.deepEqual(printed, [`skipped while running: ${t.name}: only to see it said`]);
 });
