@@ -14,6 +14,7 @@ import { ARENA_KFUNCS } from "./arena.ts";
 import { CHECKSUM_HELPERS } from "./checksum.ts";
 import { CLOCK_HELPERS } from "./clock.ts";
 import { CONTROL_HELPERS } from "./control.ts";
+import { DYNPTR_HELPERS, DYNPTR_KFUNCS } from "./dynptr.ts";
 import { LOCK_HELPERS, LOCK_KFUNCS } from "./locks.ts";
 import { MAP_HELPERS } from "./maps.ts";
 import { PERF_HELPERS } from "./perf.ts";
@@ -22,9 +23,11 @@ import { PROBE_HELPERS } from "./probe.ts";
 import { REDIRECT_HELPERS } from "./redirect.ts";
 import { REDIRECT_MAP_HELPERS } from "./redirect_map.ts";
 import { RINGBUF_HELPERS } from "./ringbuf.ts";
+import { ROUTE_HELPERS } from "./route.ts";
 import { SKB_HELPERS } from "./skb.ts";
 import { SKB_CHECKSUM_HELPERS } from "./skb_checksum.ts";
 import { SKB_HEADER_HELPERS } from "./skb_headers.ts";
+import { SOCKET_HELPERS } from "./sockets.ts";
 import { STACK_HELPERS } from "./stack.ts";
 import { STORAGE_HELPERS } from "./storage.ts";
 import { STRING_HELPERS } from "./strings.ts";
@@ -38,6 +41,7 @@ export const HELPERS: HelperBodies = {
   ...CHECKSUM_HELPERS,
   ...CLOCK_HELPERS,
   ...CONTROL_HELPERS,
+  ...DYNPTR_HELPERS,
   ...LOCK_HELPERS,
   ...MAP_HELPERS,
   ...PERF_HELPERS,
@@ -46,9 +50,11 @@ export const HELPERS: HelperBodies = {
   ...REDIRECT_HELPERS,
   ...REDIRECT_MAP_HELPERS,
   ...RINGBUF_HELPERS,
+  ...ROUTE_HELPERS,
   ...SKB_CHECKSUM_HELPERS,
   ...SKB_HEADER_HELPERS,
   ...SKB_HELPERS,
+  ...SOCKET_HELPERS,
   ...STACK_HELPERS,
   ...STORAGE_HELPERS,
   ...STRING_HELPERS,
@@ -59,7 +65,7 @@ export const HELPERS: HelperBodies = {
 };
 
 /** Bodies of kfuncs by name. */
-export const KFUNCS: HelperBodies = { ...ARENA_KFUNCS, ...LOCK_KFUNCS };
+export const KFUNCS: HelperBodies = { ...ARENA_KFUNCS, ...DYNPTR_KFUNCS, ...LOCK_KFUNCS };
 
 /**
  * Makes the helpers for an environment.
@@ -116,6 +122,11 @@ function reachable(
   return found;
 }
 
+/** Whether a call stands where libbpf found that a relocation fails: the program never gets there. */
+function isPoison(imm: number): boolean {
+  return imm === 0xbad2310 || imm >= 2_001_000_000;
+}
+
 /**
  * Lists the helpers and kfuncs that a program calls.
  *
@@ -132,7 +143,8 @@ export function calledFunctions(
     for (let at = first; at < last; at++) {
       const { op, imm, off } = section.insns[at];
       const target = section.targets.get(section.slots[at]);
-      if (op.kind !== "call" || target?.kind === "function" || op.fn === "local") continue;
+      if (op.kind !== "call" || target?.kind === "function") continue;
+      if (target === undefined && (op.fn === "local" || isPoison(imm))) continue;
       const called: CalledFunction = op.fn === "helper" && target === undefined
         ? { kind: "helper", name: helperById(imm)?.name ?? `#${imm}` }
         : { kind: "kfunc", name: target?.name ?? `#${imm}${off === 0 ? "" : `@${off}`}` };

@@ -31,6 +31,19 @@ const output: HelperFactory = (env) => (_context, r1, r2, r3, r4) => {
   return result(status);
 };
 
+/**
+ * Reserves a record for a dynamic pointer.
+ *
+ * @param env The environment.
+ * @param handle Handle of the ring buffer.
+ * @param size Bytes of the record.
+ * @returns Its address; 0 if there is no room.
+ * @throws {GuestFault} If it is not the handle of a ring buffer.
+ */
+export function reserveRecord(env: Environment, handle: bigint, size: number): number {
+  return ringOf(env, handle, "ringbuf_reserve_dynptr").reserve(size);
+}
+
 const reserve: HelperFactory = (env) => (_context, r1, r2, r3) => {
   const ring = ringOf(env, r1, "ringbuf_reserve");
   return u64(r3) === 0n ? BigInt(ring.reserve(Number(u64(r2)))) : 0n;
