@@ -15,7 +15,7 @@ import { decode, encode } from "../lib/isa/codec.ts";
 import type { Instruction } from "../lib/isa/instruction.ts";
 import { loadProgram } from "../lib/object/load.ts";
 import { parseDump } from "../lib/object/text_formats.ts";
-import { type RunResult, Vm } from "../lib/vm/vm.ts";
+import { type RunResult, Vm, type VmOptions } from "../lib/vm/vm.ts";
 
 /** A conformance program. */
 export interface ConformanceCase {
@@ -99,10 +99,14 @@ export function readSuite(folder: string): ConformanceCase[] {
 }
 
 /** Runs a program as the suite demands: helper 5 returns its first argument. */
-function runCase({ sections, insns }: ConformanceCase, rewrite: Rewrite | null): RunResult {
+function runCase(
+  { sections, insns }: ConformanceCase,
+  rewrite: Rewrite | null,
+  options: VmOptions,
+): RunResult {
   const code = rewrite === null ? insns : rewrite(insns);
   const program = loadProgram(encode(code), { from: "raw" });
-  const vm = Vm.loadSync(sections.has("order") ? { ...program, order: "big" } : program);
+  const vm = Vm.loadSync(sections.has("order") ? { ...program, order: "big" } : program, options);
   vm.registerHelper(5, (_context, r1) => r1);
   const packet = sections.get("packet");
   return vm.run({
@@ -130,19 +134,21 @@ function judge({ sections }: ConformanceCase, { returnValue, fault }: RunResult)
 }
 
 /**
- * Runs programs on the interpreter.
+ * Runs programs.
  *
  * @param cases The programs.
  * @param rewrite Changes their code first; null to run them as they are.
+ * @param options Of the sandbox: its engine and level.
  * @returns How many ran and which failed.
  */
 export function runSuite(
   cases: readonly ConformanceCase[],
   rewrite: Rewrite | null = null,
+  options: VmOptions = {},
 ): SuiteResult {
   const failures: string[] = [];
   for (const program of cases) {
-    const problem = judge(program, runCase(program, rewrite));
+    const problem = judge(program, runCase(program, rewrite, options));
     if (problem !== "") failures.push(`${program.name}: ${problem}`);
   }
   return { total: cases.length, failures };

@@ -27,7 +27,7 @@ import {
 } from "./helpers/registry.ts";
 import type { HelperTable, KfuncTable } from "./machine.ts";
 import { MapTable } from "./maps/table.ts";
-import { GuestMemory } from "./memory.ts";
+import { GuestMemory, type MemoryLevel } from "./memory.ts";
 import { plainProgram } from "./plain_program.ts";
 import { Symbols, type VariableValue } from "./symbols.ts";
 import { helperByName } from "../isa/helpers.ts";
@@ -46,6 +46,8 @@ export interface LoadOptions extends EnvironmentOptions {
   readonly memory?: GuestMemory | undefined;
   /** The most bytes of memory, 512 MiB by default. */
   readonly maximumMemory?: number | undefined;
+  /** How accesses are checked, `sandbox` by default. */
+  readonly level?: MemoryLevel | undefined;
   /** Number of CPUs: how many values an element of a per-CPU map has; by default 1. */
   readonly cpus?: number | undefined;
   /** Addresses of kernel variables and functions by name. */
@@ -216,7 +218,10 @@ export function loadSandbox(source: Program, options: LoadOptions = {}): Sandbox
   const subset = chosen(source, options.programs);
   const part = subset?.program ?? source;
   const memory = options.memory ??
-    new GuestMemory(source.order, { maximum: options.maximumMemory });
+    new GuestMemory(source.order, {
+      maximum: options.maximumMemory,
+      level: options.level,
+    });
   const maps = new MapTable(memory, options.cpus);
   const environment = new Environment(memory, maps, options);
   const symbols = new Symbols(part, maps, {

@@ -1,10 +1,15 @@
 /**
  * Guest memory: one flat 32-bit address space made of regions.
  *
- * The byte at offset 0 of the storage has the address {@link GUEST_BASE}; the addresses below it (an access there is a
- * null dereference), the first page behind it and the addresses from 2^31 up are never mapped. A region starts on a page of its own and is followed by unmapped space, so one number per page, the
- * offset at which the region ends, decides an access: `offset + size <= limit[offset >> PAGE_SHIFT]`. Addresses are
- * compared in all their 64 bits: high bits never alias.
+ * The storage is one WebAssembly memory, which all engines share. The byte at its offset 0 has the address
+ * {@link GUEST_BASE}; the addresses below it (an access there is a null dereference) and those from 2^31 up are never
+ * mapped. Addresses are compared in all their 64 bits: high bits never alias. Two levels:
+ *
+ * - `sandbox`: an access is allowed where it lies in the storage. What a program does to its own regions is its affair;
+ *   nothing leads out.
+ * - `strict`: an access is allowed where it lies in a mapped region, and a store in one that is writable. A region
+ *   starts on a page of its own and is followed by unmapped space, so one number per page, the offset at which the
+ *   region ends, decides: `offset + size <= limit[offset >> PAGE_SHIFT]`. In `sandbox` all limits are the end.
  *
  * @module
  */
@@ -22,7 +27,8 @@ export const PAGE_SHIFT = 12;
 const GUARD = 1024;
 /** The most bytes that offsets of 31 bits reach. */
 const MAXIMUM = 0x7fff_0000;
-const INITIAL = 0x1_0000;
+/** Bytes of a page of WebAssembly memory. */
+const WASM_PAGE = 0x1_0000;
 
 /** A contiguous range of guest memory with one purpose. */
 export class Region {
@@ -56,31 +62,34 @@ export class Region {
   }
 }
 
-/** Makes the storage for a number of bytes; the content of the old one is copied by the caller. */
-export type StorageFactory = (byteLength: number) => ArrayBuffer;
+/** How accesses are checked: against the end of the storage, or against the regions in it. */
+export type MemoryLevel = "sandbox" | "strict";
 
 /** Options of {@link GuestMemory}. */
 export interface MemoryOptions {
   /** The most bytes that regions may take together, 512 MiB by default. */
   readonly maximum?: number | undefined;
-  /** Makes the storage; an engine that shares memory provides its own. */
-  readonly storage?: StorageFactory | undefined;
+  /** How accesses are checked, `sandbox` by default. */
+  readonly level?: MemoryLevel | undefined;
 }
 
 /** The address space of a program. `bytes`, `view` and the limits are replaced when it grows. */
 export class GuestMemory {
   /** Byte order of multi-byte accesses. */
   readonly order: ByteOrder;
-  /** The storage; index 0 has the address {@link GUEST_BASE}. */
+  /** How accesses are checked. */
+  readonly level: MemoryLevel;
+  /** The storage; offset 0 has the address {@link GUEST_BASE}. */
+  readonly storage: WebAssembly.Memory;
+  /** Its bytes. */
   bytes: Uint8Array<ArrayBuffer>;
-  /** The storage as a view. */
+  /** Its bytes as a view. */
   view: DataView<ArrayBuffer>;
   /** For each page the offset in the storage at which loads end, 0 if they fault. */
   readLimits: Int32Array<ArrayBuffer>;
   /** For each page the offset in the storage at which stores end, 0 if they fault. */
   writeLimits: Int32Array<ArrayBuffer>;
   readonly #maximum: number;
-  readonly #storage: StorageFactory;
   readonly #regions: Region[] = [];
   #used = 1 << PAGE_SHIFT;
 
@@ -88,17 +97,26 @@ export class GuestMemory {
    * Makes an address space without regions.
    *
    * @param order Byte order of multi-byte accesses.
-   * @param options Maximum and storage.
+   * @param options Maximum and level.
    */
   constructor(order: ByteOrder, options: MemoryOptions = {}) {
     this.order = order;
+    this.level = options.level ?? "sandbox";
     this.#maximum = Math.min(options.maximum ?? 0x2000_0000, MAXIMUM);
-    this.#storage = options.storage ?? ((byteLength) => new ArrayBuffer(byteLength));
-    const storage = this.#storage(INITIAL);
-    this.bytes = new Uint8Array(storage);
-    this.view = new DataView(storage);
-    this.readLimits = new Int32Array(INITIAL >> PAGE_SHIFT);
-    this.writeLimits = new Int32Array(INITIAL >> PAGE_SHIFT);
+    this.storage = new WebAssembly.Memory({ initial: 1, maximum: MAXIMUM / WASM_PAGE });
+    const buffer = this.storage.buffer as ArrayBuffer;
+    this.bytes = new Uint8Array(buffer);
+    this.view = new DataView(buffer);
+    const pages = WASM_PAGE >> PAGE_SHIFT;
+    this.readLimits = new Int32Array(pages);
+    this.writeLimits = new Int32Array(pages);
+    if (this.level === "sandbox") this.#openLimits();
+  }
+
+  /** Lets every access to the storage pass. */
+  #openLimits(): void {
+    this.readLimits.fill(this.bytes.length);
+    this.writeLimits.fill(this.bytes.length);
   }
 
   /** The regions by ascending address. */
@@ -133,27 +151,26 @@ export class GuestMemory {
     return region;
   }
 
-  /** Replaces the storage and the limits by larger ones. */
+  /** Makes the storage and the limits larger. */
   #grow(needed: number, name: string): void {
     const length = Math.min(Math.max(needed, this.bytes.length * 2), MAXIMUM);
-    let storage: ArrayBuffer;
     try {
-      storage = this.#storage(length);
+      this.storage.grow(Math.ceil((length - this.bytes.length) / WASM_PAGE));
     } catch {
       throw new UnsupportedError(
         `cannot allocate guest memory for ${name}: the host refuses ${length} bytes`,
       );
     }
-    const bytes = new Uint8Array(storage);
-    if (this.bytes.length > 0) bytes.set(this.bytes);
-    this.bytes = bytes;
-    this.view = new DataView(storage);
-    const pages = Math.ceil(length / (1 << PAGE_SHIFT));
+    const buffer = this.storage.buffer as ArrayBuffer;
+    this.bytes = new Uint8Array(buffer);
+    this.view = new DataView(buffer);
+    const pages = this.bytes.length >> PAGE_SHIFT;
     const { readLimits, writeLimits } = this;
     this.readLimits = new Int32Array(pages);
     this.readLimits.set(readLimits);
     this.writeLimits = new Int32Array(pages);
     this.writeLimits.set(writeLimits);
+    if (this.level === "sandbox") this.#openLimits();
   }
 
   /**
@@ -190,6 +207,7 @@ export class GuestMemory {
   }
 
   #setLimits(region: Region, limit: number): void {
+    if (this.level === "sandbox") return;
     const first = (region.address - GUEST_BASE) >> PAGE_SHIFT;
     const last = (region.address - GUEST_BASE + Math.max(region.size, 1) - 1) >> PAGE_SHIFT;
     for (let page = first; page <= last; page++) {

@@ -14,7 +14,7 @@ testWith("shared", "the conformance suite passes on the interpreter", () => {
 });
 
 Deno.test("our own conformance programs pass on the interpreter", () => {
-  const { total, failures } = runSuite(readSuite(OURS));
+  const { total, failures } = runSuite(readSuite(OURS), null, { level: "strict" });
   assert.deepEqual(failures, []);
   assert.ok(total >= 50);
 });
@@ -26,7 +26,7 @@ testWith("shared", "the conformance suite passes after lift and emit", () => {
 });
 
 Deno.test("our own conformance programs pass after lift and emit", () => {
-  assert.deepEqual(runSuite(readSuite(OURS), rewriteRaw).failures, []);
+  assert.deepEqual(runSuite(readSuite(OURS), rewriteRaw, { level: "strict" }).failures, []);
 });
 
 Deno.test("a suite reports what differs", () => {

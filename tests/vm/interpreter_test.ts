@@ -36,7 +36,7 @@ const FAULTS: readonly (readonly [FaultKind, number, string])[] = [
 
 for (const [kind, pc, text] of FAULTS) {
   Deno.test(`a fault of kind ${kind} names its place`, () => {
-    const { fault, returnValue } = vmOf(text).run({ limit: 1000 });
+    const { fault, returnValue } = vmOf(text, { level: "strict" }).run({ limit: 1000 });
     assert.equal(fault?.kind, kind);
     assert.equal(fault.pc, pc);
     assert.equal(fault.section, "");
@@ -64,7 +64,8 @@ Deno.test("the limit is exact, and runs of any length are counted", () => {
 });
 
 Deno.test("the context is copied in and out", () => {
-  const vm = vmOf("ldxb %r0, [%r1+1]\nadd %r0, %r2\nstb [%r1], 9\nexit");
+  const text = "ldxb %r0, [%r1+1]\nadd %r0, %r2\nstb [%r1], 9\nexit";
+  const vm = vmOf(text, { level: "strict" });
   const context = Uint8Array.of(1, 2, 3);
   const first = vm.run({ context });
   assert.equal(first.returnValue, 5n);
@@ -149,7 +150,8 @@ exit`);
 });
 
 Deno.test("a helper reads and writes guest memory, or refuses", () => {
-  const vm = vmOf("mov %r1, %r10\nadd %r1, -8\ncall 4\nldxdw %r0, [%r10-8]\nexit");
+  const text = "mov %r1, %r10\nadd %r1, -8\ncall 4\nldxdw %r0, [%r10-8]\nexit";
+  const vm = vmOf(text, { level: "strict" });
   vm.registerHelper(4, ({ memory }, r1) => {
     memory.store(r1, 8, 0x55n);
     return 0n;

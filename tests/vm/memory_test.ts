@@ -19,7 +19,7 @@ const kindOf = (access: () => unknown): string => {
 };
 
 Deno.test("regions are exact", () => {
-  const memory = new GuestMemory("little");
+  const memory = new GuestMemory("little", { level: "strict" });
   const first = memory.allocate("first", 10);
   const second = memory.allocate("second", 4096);
   const at = BigInt(first.address);
@@ -43,7 +43,7 @@ Deno.test("addresses do not alias", () => {
 });
 
 Deno.test("read-only and unmapped regions fault", () => {
-  const memory = new GuestMemory("big");
+  const memory = new GuestMemory("big", { level: "strict" });
   const region = memory.allocate(".rodata", 16, false);
   const at = BigInt(region.address);
   memory.contents(region).set([1, 2]);
@@ -70,13 +70,26 @@ Deno.test("memory grows and keeps its content; absurd sizes are refused", () => 
   for (const size of [1 << 24, 2 ** 40, -1, NaN, Infinity]) {
     assert.throws(() => memory.allocate("absurd", size), UnsupportedError);
   }
-  const refusing = new GuestMemory("little", {
-    storage: (length) => {
-      if (length > 1 << 20) throw new RangeError("no memory");
-      return new ArrayBuffer(length);
-    },
-  });
-  assert.throws(() => refusing.allocate("much", 1 << 21), /the host refuses/);
+  memory.storage.grow = () => {
+    throw new RangeError("no memory");
+  };
+  assert.throws(() => memory.allocate("much", 1 << 22), /the host refuses/);
+});
+
+Deno.test("in a sandbox every access to the storage is allowed, and none beside it", () => {
+  const memory = new GuestMemory("little");
+  const region = memory.allocate("region", 16, false);
+  const end = BigInt(GUEST_BASE + memory.bytes.length);
+  assert.equal(kindOf(() => memory.store(BigInt(region.address) + 16n, 8, 1n)), "");
+  memory.unmap(region);
+  assert.equal(kindOf(() => memory.load(BigInt(region.address), 8)), "");
+  assert.equal(kindOf(() => memory.load(BigInt(GUEST_BASE), 8)), "");
+  assert.equal(kindOf(() => memory.load(BigInt(GUEST_BASE) - 1n, 8)), "null");
+  assert.equal(kindOf(() => memory.load(end - 8n, 8)), "");
+  assert.equal(kindOf(() => memory.load(end - 7n, 8)), "out-of-bounds");
+  memory.allocate("more", 1 << 17);
+  assert.equal(kindOf(() => memory.load(end - 7n, 8)), "");
+  assert.equal(kindOf(() => memory.load(end + (1n << 32n) - 7n, 8)), "out-of-bounds");
 });
 
 Deno.test("slices of no bytes are always allowed", () => {
@@ -89,7 +102,7 @@ Deno.test("random accesses agree with a model that knows each byte", () => {
   const seed = Number(Deno.env.get("EPASS_SEED") ?? 7);
   const random = new Random(seed);
   for (let round = 0; round < 20; round++) {
-    const memory = new GuestMemory(random.chance(0.5) ? "little" : "big");
+    const memory = new GuestMemory(random.chance(0.5) ? "little" : "big", { level: "strict" });
     const model = new Map<number, { value: number; writable: boolean }>();
     for (let i = 0; i < 6; i++) {
       const region = memory.allocate(`r${i}`, random.below(9000), random.chance(0.7));
@@ -145,7 +158,9 @@ Deno.test("the interpreter and the memory agree on every access", () => {
       const access = kind === "load"
         ? new Instruction(op, 0, 2, off)
         : new Instruction(op, 2, 0, off, 1);
-      const vm = Vm.loadSync(programOf([new Instruction(load, 2, 1), access, exit]));
+      const vm = Vm.loadSync(programOf([new Instruction(load, 2, 1), access, exit]), {
+        level: "strict",
+      });
       vm.memory.allocate("read-only", 100, false);
       vm.run({ context: new Uint8Array(64) });
       const places = [
