@@ -20,6 +20,8 @@ const TCP = 6;
 
 /** A socket. */
 export interface GuestSocket {
+  /** Its number in the run, from 1. */
+  readonly number: number;
   /** Address of its `struct bpf_sock`. */
   readonly address: number;
   /** Address of its `struct bpf_tcp_sock`; 0 if it is no TCP socket. */
@@ -79,7 +81,7 @@ export class SocketTable {
     });
     writeFields(TCP_SOCK, bytes.subarray(TCP_OFFSET), order, of(TCP_SOCK.byName));
     const tcpAddress = Number(fields.protocol ?? 0) === TCP ? address + TCP_OFFSET : 0;
-    this.#sockets[index] = { address, tcpAddress, fields };
+    this.#sockets[index] = { number: this.#next, address, tcpAddress, fields };
     return address;
   }
 

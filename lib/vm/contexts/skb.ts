@@ -24,6 +24,21 @@ export const ETHER_TYPE = {
   BRIDGED: 0x6558,
 } as const;
 
+/** Length of a VLAN header, between the addresses and the type. */
+export const VLAN_HEADER = 4;
+/** VLAN headers that are looked through, plus one (VLAN_MAX_DEPTH). */
+const MAX_VLANS = 8;
+
+/**
+ * Whether an Ethernet type is that of a VLAN header.
+ *
+ * @param type The type.
+ * @returns True for 802.1Q and 802.1ad.
+ */
+export function isVlan(type: number): boolean {
+  return type === ETHER_TYPE.VLAN || type === ETHER_TYPE.SERVICE_VLAN;
+}
+
 /**
  * What a 16-bit number in network order is to a program that loads it, and back.
  *
@@ -76,6 +91,8 @@ export class SkbContext implements RunContext {
   readonly headers: HeaderPlaces;
   /** How many checksums were verified, less one (`csum_level`); null if none was. */
   verified: number | null = null;
+  /** Length of the link layer header as last noted (`mac_len`); 0 before the first note. */
+  macLength = 0;
   /** Whether a tunnel header is in front. */
   encapsulated = false;
   /** Whether the hash is that of the flow, or was set. */
@@ -139,6 +156,28 @@ export class SkbContext implements RunContext {
   get isIp(): boolean {
     const { protocol } = this;
     return protocol === ETHER_TYPE.IPV4 || protocol === ETHER_TYPE.IPV6;
+  }
+
+  /** Notes the length of the link layer header. */
+  resetMacLength(): void {
+    this.macLength = this.headers.network - this.headers.mac;
+  }
+
+  /**
+   * Ethernet type behind VLAN headers in the packet (`vlan_get_protocol`).
+   *
+   * @returns The type; 0 if the packet ends before.
+   */
+  innerProtocol(): number {
+    let type = this.protocol;
+    let at = this.macLength === 0 ? ETHERNET : this.macLength - VLAN_HEADER;
+    for (let depth = 1; isVlan(type); depth++) {
+      const header = depth < MAX_VLANS ? this.packet.read(at, VLAN_HEADER) : null;
+      if (header === null) return 0;
+      type = header[2] << 8 | header[3];
+      at += VLAN_HEADER;
+    }
+    return type;
   }
 
   /** Whether it is to be segmented. */

@@ -77,6 +77,7 @@ function changeHead(skb: SkbContext, size: number, flags: bigint): bigint {
   skb.push(size);
   packet.write(0, new Uint8Array(size));
   skb.headers.mac = 0;
+  skb.resetMacLength();
   skb.update();
   return 0n;
 }
@@ -162,7 +163,7 @@ export const SKB_HELPERS: HelperBodies = {
     const skb = skbOf(env, r1);
     const time = u64(r2), clock = u32(r3);
     if (!skb.isIp) return failure("EOPNOTSUPP");
-    if (clock > CLOCK.TAI || (time === 0n) !== (clock === CLOCK.REALTIME)) return failure("EINVAL");
+    if (clock > CLOCK.TAI || time === 0n && clock !== CLOCK.REALTIME) return failure("EINVAL");
     skb.fields.assign({ tstamp: time, tstamp_type: clock });
     return 0n;
   },

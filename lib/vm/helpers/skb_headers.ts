@@ -4,14 +4,20 @@
  * @module
  */
 
-import { ETHER_TYPE, ETHERNET, networkOrder, type SkbContext } from "../contexts/skb.ts";
+import {
+  ETHER_TYPE,
+  ETHERNET,
+  isVlan,
+  networkOrder,
+  type SkbContext,
+  VLAN_HEADER,
+} from "../contexts/skb.ts";
 import { failure, type HelperBodies, s32, u32, u64 } from "./body.ts";
 import { add16 } from "../checksum.ts";
 import { skbOf } from "./contexts.ts";
 import { MAX_LENGTH } from "./skb.ts";
 
 const IPV4_HEADER = 20, IPV6_HEADER = 40;
-const VLAN_HEADER = 4;
 /** Bytes of the two addresses at the start of a link layer header. */
 const MAC_ADDRESSES = 12;
 /** Most bytes that `skb_adjust_room` adds or removes. */
@@ -175,12 +181,10 @@ function takeVlanHeader(skb: SkbContext): number | null {
   packet.write(0, addresses);
   headers.mac += VLAN_HEADER;
   headers.network = Math.max(headers.network, ETHERNET);
+  skb.resetMacLength();
   skb.protocol = type >= 0x600 ? type : novell ? 1 : 4;
   return high << 8 | low;
 }
-
-const isVlan = (type: number): boolean =>
-  type === ETHER_TYPE.VLAN || type === ETHER_TYPE.SERVICE_VLAN;
 
 /** Keeps a VLAN tag beside the packet, as network cards do (`__vlan_hwaccel_put_tag`). */
 function putTag(skb: SkbContext, type: number, tag: number): void {
@@ -222,6 +226,7 @@ function pushVlan(skb: SkbContext, wanted: number, tag: number): bigint {
     skb.protocol = outer;
   }
   putTag(skb, type, tag);
+  skb.resetMacLength();
   skb.update();
   return 0n;
 }
@@ -265,7 +270,9 @@ export const SKB_HEADER_HELPERS: HelperBodies = {
   skb_ecn_set_ce: (env) => (_, r1) => {
     const skb = skbOf(env, r1);
     const at = skb.headers.network;
-    if (skb.protocol === ETHER_TYPE.IPV4) return markIpv4(skb, at);
-    return skb.protocol === ETHER_TYPE.IPV6 ? markIpv6(skb, at) : 0n;
+    const type = skb.innerProtocol();
+    const { linearLength } = skb.packet;
+    if (type === ETHER_TYPE.IPV4 && linearLength >= IPV4_HEADER) return markIpv4(skb, at);
+    return type === ETHER_TYPE.IPV6 && linearLength >= IPV6_HEADER ? markIpv6(skb, at) : 0n;
   },
 };
