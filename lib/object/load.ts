@@ -160,8 +160,10 @@ function load(bytes: Uint8Array, format: Format): Program {
  * @throws {UnsupportedError} If it is `.epir`, which is SSA and parsed elsewhere, or an ELF file of another kind.
  */
 export function loadProgram(bytes: Uint8Array, options: LoadOptions = {}): Program {
+  // A Buffer of Node is a Uint8Array whose slice is a view: what is behind must not meet one.
+  const plain = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   try {
-    return load(bytes, options.from ?? guessFormat(bytes));
+    return load(plain, options.from ?? guessFormat(plain));
   } catch (error) {
     if (options.input === undefined || !(error instanceof EpassError)) throw error;
     const place = { ...error.place, input: error.place.input ?? options.input };
