@@ -127,7 +127,7 @@ export class Encoder {
       const mask = (1 << count) - 1;
       const from = this.#little ? i : bits - i - count;
       const shift = this.#little ? inByte : 8 - inByte - count;
-      const part = Number(pattern >> BigInt(from)) & mask;
+      const part = Number(pattern >> BigInt(from) & BigInt(mask));
       if (at < this.#bytes.length) {
         this.#bytes[at] = this.#bytes[at] & ~(mask << shift) | part << shift;
       }
