@@ -6,6 +6,8 @@
 
 import { copyPropagation } from "./copy_propagation.ts";
 import { deadCode } from "./dead_code.ts";
+import { ifConversion } from "./if_conversion.ts";
+import { mergeBlocks } from "./merge_blocks.ts";
 import type { Pass } from "./pass.ts";
 import { simplify } from "./simplify.ts";
 import { parsePass, type PassUse } from "./selection.ts";
@@ -17,6 +19,8 @@ export type Level = 0 | 1 | 2 | 3 | "s";
 export const PASSES: readonly Pass[] = [
   copyPropagation,
   deadCode,
+  ifConversion,
+  mergeBlocks,
   simplify,
 ];
 
