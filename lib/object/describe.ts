@@ -8,9 +8,10 @@ import { cString } from "../bytes.ts";
 import type { Version } from "../isa/ops.ts";
 import { ELF, RELOCATION_NAMES } from "./elf.ts";
 import type { ElfObject } from "./elf_object.ts";
-import { mapTypeName, sectionType } from "./kernel_names.ts";
+import { mapTypeName } from "./kernel_names.ts";
 import { type MapDefinition, type MapStyle, readMaps } from "./maps.ts";
 import type { Program, ProgramFunction } from "./program.ts";
+import { sectionType } from "./section_names.ts";
 import { unusualIn } from "./unusual.ts";
 
 /** A function. */
@@ -33,6 +34,8 @@ export interface ProgramDescription extends FunctionDescription {
   readonly type: string;
   /** What it attaches to by the section name; empty for none. */
   readonly attach: string;
+  /** Attach type by the section name; empty for none. */
+  readonly attachType: string;
 }
 
 /** A map. Sizes are in bytes. */
@@ -220,7 +223,10 @@ export function describe(program: Program): Description {
     license: licenseOf(elf),
     isa: isaVersion(program),
     instructions: sections.reduce((sum, s) => sum + s.insns.length, 0),
-    programs: programs.map((f) => ({ ...describeFunction(f), ...sectionType(f.section.name) })),
+    programs: programs.map((f) => {
+      const { type, attach, attachType } = sectionType(f.section.name);
+      return { ...describeFunction(f), type, attach, attachType };
+    }),
     subprograms: functions.filter((f) => isSubprogram(f, program)).map(describeFunction),
     maps: maps.filter((m) => m.style !== "data").map(describeMap),
     data: maps.filter((m) => m.style === "data").map((m) => ({

@@ -6,7 +6,7 @@
 
 import { ELF } from "./elf.ts";
 import type { ElfObject } from "./elf_object.ts";
-import { sectionType } from "./kernel_names.ts";
+import { sectionType } from "./section_names.ts";
 import type { MapDefinition } from "./maps.ts";
 import type { Program, ProgramFunction } from "./program.ts";
 

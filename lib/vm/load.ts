@@ -10,7 +10,7 @@ import { Btf } from "../object/btf.ts";
 import { CoreRelocator } from "../object/core_relocate.ts";
 import { CoreTypes } from "../object/core_types.ts";
 import { ELF } from "../object/elf.ts";
-import { sectionType } from "../object/kernel_names.ts";
+import { sectionType } from "../object/section_names.ts";
 import type { RelocateCore } from "../object/link.ts";
 import type { MapFile } from "../object/map_file.ts";
 import { LINUX_FORMATS, type Program } from "../object/program.ts";

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { describe } from "../../lib/object/describe.ts";
-import { sectionType } from "../../lib/object/kernel_names.ts";
 import { loadProgram } from "../../lib/object/load.ts";
 import { readMaps } from "../../lib/object/maps.ts";
 import { filesUnder, ROOT, SHARED, testWith } from "../support.ts";
@@ -84,25 +83,6 @@ Deno.test("functions that share code are known", () => {
     ["second", "first jumps into it"],
     ["caller", ""],
   ]);
-});
-
-Deno.test("section names tell program types", () => {
-  const cases: [string, string, string][] = [
-    ["xdp", "xdp", ""],
-    ["xdp/devmap", "xdp", ""],
-    ["xdp_router_ipv4", "xdp", "router_ipv4"],
-    ["?kprobe.multi/tcp_*", "kprobe", "tcp_*"],
-    ["tracepoint/skb/kfree_skb", "tracepoint", "skb/kfree_skb"],
-    ["fentry.s/bpf_fentry_test1", "tracing", "bpf_fentry_test1"],
-    ["cgroup/connect4", "cgroup_sock_addr", ""],
-    ["cgroup_skb/egress", "cgroup_skb", "egress"],
-    ["sk_skb/stream_parser", "sk_skb", ""],
-    ["2/1", "", ""],
-    [".text", "", ""],
-  ];
-  for (const [name, type, attach] of cases) {
-    assert.deepEqual(sectionType(name), { type, attach }, name);
-  }
 });
 
 testWith("shared", "every corpus object is described, with plausible maps", () => {
