@@ -2,7 +2,7 @@
  * Memory which may not be there: the kernel's or a process's, as `bpf_probe_read` and its like read it. A caller's provider
  * is asked first; then guest memory stands for both.
  *
- * Addresses that nobody has are judged as on x86-64: the kernel reads nothing of its own below {@link USER_END} or outside
+ * Addresses that nobody has are judged as on x86-64: the kernel reads nothing of its own below half of the range or outside
  * of the canonical range.
  *
  * @module
@@ -13,12 +13,19 @@ import { ERRNO } from "./errno.ts";
 import { GUEST_BASE, type GuestMemory, PAGE_SHIFT } from "./memory.ts";
 import type { AddressSpace } from "./providers.ts";
 
-/** TASK_SIZE_MAX + PAGE_SIZE of x86-64: where the address space of a process has ended. */
-export const USER_END = 0x8000_0000_0000n;
+/** The first address that does not belong to a process (TASK_SIZE). */
+export const TASK_SIZE = 0x7fff_ffff_f000n;
+/** The first address behind the guard page above a process. */
+const USER_END = 0x8000_0000_0000n;
 /** The lowest canonical address of the kernel. */
 const KERNEL_START = 0xffff_8000_0000_0000n;
 /** Bytes that a provider is asked for at a time when the length of a string is not known. */
 const STRING_CHUNK = 64;
+
+/** Whether an address belongs to a space, whether there is memory or not. */
+function isIn(space: AddressSpace, address: bigint): boolean {
+  return space === "user" ? address < USER_END : address >= KERNEL_START;
+}
 
 /** The part of `size` bytes at an address, from its start, that guest memory has. */
 function guestPart(memory: GuestMemory, address: bigint, size: number): Uint8Array {
@@ -46,6 +53,9 @@ export function readForeign(
   const given = env.providers.readMemory?.(space, address, size) ?? null;
   if (given !== null && given.length >= size) return given.subarray(0, size);
   const part = guestPart(env.memory, address, size);
+  if (size === 0 && guestPart(env.memory, address, 1).length === 0) {
+    return isIn(space, address) ? part : null;
+  }
   return part.length === size ? part : null;
 }
 
@@ -105,5 +115,5 @@ function providedString(
  * @returns A positive error number.
  */
 export function foreignError(space: AddressSpace, address: bigint): number {
-  return space === "user" || address >= KERNEL_START ? ERRNO.EFAULT : ERRNO.ERANGE;
+  return space === "user" || isIn(space, address) ? ERRNO.EFAULT : ERRNO.ERANGE;
 }

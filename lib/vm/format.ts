@@ -11,7 +11,7 @@
 
 import type { Environment } from "./environment.ts";
 import { ERRNO } from "./errno.ts";
-import { readForeign, readForeignString, USER_END } from "./foreign_memory.ts";
+import { readForeign, readForeignString, TASK_SIZE } from "./foreign_memory.ts";
 import type { Field } from "./format_fields.ts";
 
 /** The most arguments of a call (MAX_BPRINTF_VARARGS). */
@@ -177,7 +177,7 @@ class Formatter {
     const room = ARGUMENT_BYTES - this.#taken;
     if (room <= 0) fail("ENOSPC");
     const address = this.#argument();
-    const from = space !== "any" ? space : address < USER_END ? "user" : "kernel";
+    const from = space !== "any" ? space : address < TASK_SIZE ? "user" : "kernel";
     const source = readForeignString(this.#env, from, address, room) ?? Uint8Array.of(0);
     this.#taken += source.length;
     const bytes = source.slice(0, source.length - 1);

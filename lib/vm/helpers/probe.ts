@@ -5,7 +5,7 @@
  */
 
 import type { Environment } from "../environment.ts";
-import { foreignError, readForeign, readForeignString, USER_END } from "../foreign_memory.ts";
+import { foreignError, readForeign, readForeignString, TASK_SIZE } from "../foreign_memory.ts";
 import { GuestFault } from "../fault.ts";
 import type { AddressSpace } from "../providers.ts";
 import { failure, type HelperBodies, type HelperFactory, result, u32, u64 } from "./body.ts";
@@ -64,7 +64,7 @@ const probe = (copy: Copy, space: AddressSpace): HelperFactory => (env) => (_con
 /** The first version of the helpers: the address tells the space. */
 const probeAny = (copy: Copy): HelperFactory => (env) => (_context, r1, r2, r3) => {
   const address = u64(r3);
-  return copy(env, address < USER_END ? "user" : "kernel", r1, u32(r2), address);
+  return copy(env, address < TASK_SIZE ? "user" : "kernel", r1, u32(r2), address);
 };
 
 const copyFromTask: HelperFactory = (env) => (_context, r1, r2, r3, _r4, r5) =>
