@@ -15,6 +15,8 @@ const STRIDE = 256;
 const TCP_OFFSET = 128;
 /** Sockets of one run; older ones are overwritten. */
 const CAPACITY = 1024;
+/** Most options that are kept of a socket. */
+const MAX_OPTIONS = 256;
 /** IPPROTO_TCP. */
 const TCP = 6;
 
@@ -34,6 +36,7 @@ export interface GuestSocket {
 export class SocketTable {
   readonly #memory: GuestMemory;
   readonly #sockets: GuestSocket[] = [];
+  readonly #options = new Map<bigint, Map<string, Uint8Array>>();
   #region: Region | null = null;
   #next = 0;
 
@@ -46,8 +49,9 @@ export class SocketTable {
     this.#memory = memory;
   }
 
-  /** Forgets all sockets. */
+  /** Forgets all sockets and their options. */
   clear(): void {
+    this.#options.clear();
     this.#sockets.length = 0;
     this.#next = 0;
   }
@@ -94,5 +98,21 @@ export class SocketTable {
   at(address: bigint): GuestSocket | null {
     const wanted = Number(address);
     return this.#sockets.find((s) => s.address === wanted || s.tcpAddress === wanted) ?? null;
+  }
+
+  /**
+   * The options that a program set on a socket.
+   *
+   * @param address Address of the socket, or of a context that stands for it.
+   * @returns Values by `level:name`; of the last sockets only, and of each the last options.
+   */
+  options(address: bigint): Map<string, Uint8Array> {
+    let options = this.#options.get(address);
+    if (options === undefined) {
+      if (this.#options.size >= CAPACITY) this.#options.clear();
+      this.#options.set(address, options = new Map());
+    }
+    if (options.size >= MAX_OPTIONS) options.clear();
+    return options;
   }
 }

@@ -12,6 +12,7 @@
  */
 
 import { UnsupportedError } from "../../errors.ts";
+import { GuestFault } from "../fault.ts";
 import { GUEST_BASE, type GuestMemory, type Region } from "../memory.ts";
 
 /** The most bytes of a packet: what the length field of IP allows, and a link layer header. */
@@ -257,6 +258,7 @@ export class PacketBuffer {
    * Makes more of the packet linear.
    *
    * @param size Bytes of the linear part wanted, at most the length of the packet.
+   * @throws {GuestFault} If guest memory is exhausted.
    */
   pull(size: number): void {
     const more = size - this.linearLength;
@@ -273,18 +275,24 @@ export class PacketBuffer {
    *
    * @param headroom Bytes before the metadata.
    * @param tailroom Bytes behind the linear part.
-   * @throws {UnsupportedError} If guest memory is exhausted.
+   * @throws {GuestFault} If guest memory is exhausted.
    */
   reserve(headroom: number, tailroom: number): void {
     if (headroom <= this.headroom && tailroom <= this.tailroom) return;
     const rest = this.#rest;
     const meta = this.metaLength;
     const linear = this.#all().slice(this.#meta, this.#end);
-    this.place(linear, {
+    const room = {
       headroom: Math.max(headroom, Math.min(this.headroom, KEPT_HEADROOM)),
       tailroom: Math.max(tailroom, Math.min(this.tailroom, KEPT_HEADROOM)),
       meta,
-    });
+    };
+    try {
+      this.place(linear, room);
+    } catch (error) {
+      if (error instanceof UnsupportedError) throw new GuestFault("helper", error.message);
+      throw error;
+    }
     this.#rest = rest;
   }
 }

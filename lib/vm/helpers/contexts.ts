@@ -61,9 +61,16 @@ export function skbOf(env: Environment, register: bigint): SkbContext {
  *
  * @param env The environment.
  * @param register Its first argument.
+ * @param type Type of the programs that may call the helper.
  * @returns The context.
  * @throws {GuestFault} If that is not the context of such a program.
  */
-export function socketContextOf(env: Environment, register: bigint): SocketContext {
-  return contextOf(SocketContext, env, register);
+export function socketContextOf(
+  env: Environment,
+  register: bigint,
+  type: string,
+): SocketContext {
+  const context = contextOf(SocketContext, env, register);
+  if (context.type === type) return context;
+  throw new GuestFault("helper", `cannot take the context of ${context.type} for that of ${type}`);
 }

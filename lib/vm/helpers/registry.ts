@@ -24,13 +24,16 @@ import { REDIRECT_HELPERS } from "./redirect.ts";
 import { REDIRECT_MAP_HELPERS } from "./redirect_map.ts";
 import { RINGBUF_HELPERS } from "./ringbuf.ts";
 import { ROUTE_HELPERS } from "./route.ts";
+import { SK_MSG_HELPERS } from "./sk_msg.ts";
 import { SKB_HELPERS } from "./skb.ts";
 import { SKB_CHECKSUM_HELPERS } from "./skb_checksum.ts";
 import { SKB_HEADER_HELPERS } from "./skb_headers.ts";
+import { SOCK_OPS_HELPERS } from "./sock_ops.ts";
 import { SOCKET_HELPERS } from "./sockets.ts";
 import { STACK_HELPERS } from "./stack.ts";
 import { STORAGE_HELPERS } from "./storage.ts";
 import { STRING_HELPERS } from "./strings.ts";
+import { SYNCOOKIE_HELPERS } from "./syncookie.ts";
 import { TASK_HELPERS } from "./task.ts";
 import { TRACING_HELPERS } from "./tracing.ts";
 import { TUNNEL_HELPERS } from "./tunnel.ts";
@@ -54,10 +57,13 @@ export const HELPERS: HelperBodies = {
   ...SKB_CHECKSUM_HELPERS,
   ...SKB_HEADER_HELPERS,
   ...SKB_HELPERS,
+  ...SK_MSG_HELPERS,
   ...SOCKET_HELPERS,
+  ...SOCK_OPS_HELPERS,
   ...STACK_HELPERS,
   ...STORAGE_HELPERS,
   ...STRING_HELPERS,
+  ...SYNCOOKIE_HELPERS,
   ...TASK_HELPERS,
   ...TRACING_HELPERS,
   ...TUNNEL_HELPERS,
