@@ -6,11 +6,12 @@
 
 import { EpassError } from "../errors.ts";
 import { encode } from "../isa/codec.ts";
+import { completeTypes } from "../object/complete_types.ts";
 import { bindMaps, type Loadable } from "../object/loadable.ts";
 import type { MapPlan } from "../object/map_plan.ts";
 import type { Program } from "../object/program.ts";
-import type { Bpf, LogRequest } from "./bpf.ts";
-import { completeTypes } from "./btf_for_kernel.ts";
+import type { Bpf } from "./bpf.ts";
+import type { LogRequest } from "./bpf_programs.ts";
 import { programRecords } from "./instruction_records.ts";
 import type { LoadedMap } from "./loaded.ts";
 import { buffer, errnoName } from "./native.ts";
@@ -39,9 +40,9 @@ function fill(bpf: Bpf, plan: MapPlan, fd: number): void {
   if (plan.contents !== null) {
     const value = buffer(plan.valueSize);
     value.set(plan.contents.subarray(0, plan.valueSize));
-    status = bpf.updateMap(fd, buffer(plan.keySize), value);
+    status = bpf.maps.update(fd, buffer(plan.keySize), value);
   }
-  if (status === 0 && plan.frozen) status = bpf.freezeMap(fd);
+  if (status === 0 && plan.frozen) status = bpf.maps.freeze(fd);
   if (status === 0) return;
   bpf.close(fd);
   throw new EpassError(`cannot fill map ${plan.name}: the kernel says ${errnoName(-status)}`);
@@ -52,9 +53,9 @@ function createMap(bpf: Bpf, plan: MapPlan, btfFd: number): number {
   const innerFd = plan.inner === null ? 0 : createMap(bpf, plan.inner, btfFd);
   try {
     const typed = plan.keyType !== 0 || plan.valueType !== 0;
-    let fd = bpf.createMap({ ...plan, innerFd, btfFd: typed ? btfFd : 0 });
+    let fd = bpf.maps.create({ ...plan, innerFd, btfFd: typed ? btfFd : 0 });
     // Most kinds of maps take no types.
-    if (fd < 0 && typed) fd = bpf.createMap({ ...plan, innerFd, btfFd: 0 });
+    if (fd < 0 && typed) fd = bpf.maps.create({ ...plan, innerFd, btfFd: 0 });
     if (fd < 0) {
       throw new EpassError(`cannot create map ${plan.name}: the kernel says ${errnoName(-fd)}`);
     }
@@ -84,7 +85,7 @@ export function loadLinked(
   log: LogRequest,
 ): OwnLoad {
   const types = program.elf === null ? null : completeTypes(program.elf);
-  const btfFd = types === null ? 0 : Math.max(0, bpf.loadBtf(types));
+  const btfFd = types === null ? 0 : Math.max(0, bpf.types.load(types));
   const maps: LoadedMap[] = [];
   try {
     for (const plan of loadable.maps) {
@@ -94,7 +95,7 @@ export function loadLinked(
     const records = btfFd === 0
       ? { functions: null, lines: null }
       : programRecords(program, loadable);
-    const status = bpf.loadProgram({
+    const status = bpf.programs.load({
       ...target,
       ...records,
       name: loadable.starts.get(0)?.name ?? "",

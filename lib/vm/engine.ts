@@ -6,6 +6,12 @@
 
 import type { Interpreter, Outcome } from "./interpreter.ts";
 
+/** The engines by name. */
+export const ENGINES = ["interpreter"] as const;
+
+/** What runs programs. */
+export type EngineName = (typeof ENGINES)[number];
+
 /** How far a run may go. */
 export interface RunLimits {
   /** The most instructions to run. */

@@ -6,6 +6,8 @@
  */
 
 import { EpassError, placing, UnsupportedError } from "../errors.ts";
+import { Btf } from "../object/btf.ts";
+import { completeTypes } from "../object/complete_types.ts";
 import { ELF, type ElfSection } from "../object/elf.ts";
 import type { ElfObject } from "../object/elf_object.ts";
 import { kconfigLayout } from "../object/kconfig.ts";
@@ -66,6 +68,8 @@ function putVariable(
 /** The symbols of one program. */
 export class Symbols {
   readonly #elf: ElfObject | null;
+  /** The types of maps and variables. */
+  readonly #types: Btf | null;
   readonly #little: boolean;
   readonly #maps: MapTable;
   readonly #options: SymbolOptions;
@@ -85,6 +89,8 @@ export class Symbols {
    */
   constructor(program: Program, maps: MapTable, options: SymbolOptions) {
     this.#elf = program.elf;
+    const types = program.elf === null ? null : completeTypes(program.elf);
+    this.#types = types === null ? null : new Btf(types, program.order);
     this.#little = program.order === "little";
     this.#maps = maps;
     this.#options = options;
@@ -122,7 +128,7 @@ export class Symbols {
     if (map === undefined) {
       const { section, offset } = definition;
       const place = { section: this.#elf!.sections[section]?.name ?? definition.name, offset };
-      map = placing(place, () => this.#maps.create(this.#plan(definition), this.#elf!.btf));
+      map = placing(place, () => this.#maps.create(this.#plan(definition), this.#types));
       this.#created.set(definition.name, map);
     }
     return map;

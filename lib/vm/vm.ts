@@ -7,10 +7,10 @@
 import type { Program } from "../object/program.ts";
 import { loadProgram } from "../object/load.ts";
 import { type SourceLine, sourceLineAt } from "../object/source_line.ts";
-import { translate } from "./code.ts";
+import { type Code, type CodePlace, translate } from "./code.ts";
 import type { ContextBuilder, ContextInput } from "./contexts/context.ts";
 import { contextBuilder } from "./contexts/registry.ts";
-import { type Engine, interpreterEngine, type RunLimits } from "./engine.ts";
+import { type Engine, type EngineName, interpreterEngine, type RunLimits } from "./engine.ts";
 import type { Environment } from "./environment.ts";
 import type { Fault } from "./fault.ts";
 import { Interpreter, type Outcome } from "./interpreter.ts";
@@ -28,9 +28,7 @@ import type { GuestMap } from "./maps/map.ts";
 import type { MapTable } from "./maps/table.ts";
 import type { GuestMemory } from "./memory.ts";
 import type { Action, OutputRecord, Redirect } from "./records.ts";
-
-/** What runs programs. */
-export type EngineName = "interpreter";
+import { traceRun, type TraceStep } from "./trace.ts";
 
 /** Options of {@link Vm.load} and {@link Vm.loadSync}. */
 export interface VmOptions extends LoadOptions {
@@ -46,12 +44,14 @@ export interface VmOptions extends LoadOptions {
   readonly kfuncs?: Readonly<Record<string, Helper>> | undefined;
 }
 
-/** How far one run may go. */
+/** How one run goes. */
 export interface RunBounds {
   /** The most instructions. */
   readonly limit?: number | undefined;
   /** The most milliseconds. */
   readonly timeoutMs?: number | undefined;
+  /** Told of each instruction before it runs; then the interpreter runs the program, step by step. */
+  readonly trace?: ((step: TraceStep) => void) | undefined;
 }
 
 /** Options of {@link Vm.run}. */
@@ -127,6 +127,8 @@ export interface VmProgram extends SandboxProgram {
 export class Vm {
   readonly #sandbox: Sandbox;
   readonly #options: VmOptions;
+  readonly #code: Code;
+  readonly #interpreter: Interpreter;
   readonly #engine: Engine;
   readonly #builders = new Map<string, ContextBuilder>();
 
@@ -140,9 +142,10 @@ export class Vm {
       sandbox.kfuncs.set(name, body);
     }
     if ((options.missing ?? missingPolicy(sandbox.program)) === "load") checkHelpers(sandbox);
-    const code = translate(sandbox.program, () => null);
+    this.#code = translate(sandbox.program, () => null);
     const { memory, helpers, kfuncs } = sandbox;
-    this.#engine = interpreterEngine(new Interpreter(code, memory, helpers, kfuncs));
+    this.#interpreter = new Interpreter(this.#code, memory, helpers, kfuncs);
+    this.#engine = interpreterEngine(this.#interpreter);
   }
 
   /**
@@ -269,10 +272,10 @@ export class Vm {
     environment.cpu = input.cpu ?? cpu;
     let outcome: Outcome;
     try {
-      outcome = this.#engine.run(index, context.args, {
-        ...this.#limits(input),
-        packet: legacyPacket ?? context.packet?.bytes(),
-      });
+      const limits = { ...this.#limits(input), packet: legacyPacket ?? context.packet?.bytes() };
+      outcome = input.trace === undefined
+        ? this.#engine.run(index, context.args, limits)
+        : this.#trace(index, context.args, limits, input.trace);
     } finally {
       environment.cpu = cpu;
     }
@@ -280,13 +283,26 @@ export class Vm {
     return {
       ...outcome,
       ...after,
-      fault: outcome.fault === null ? null : this.#sourced(outcome.fault),
+      fault: outcome.fault === null ? null : { ...outcome.fault, ...this.#place(outcome.fault) },
       maps: environment.maps,
       printk: records.printk.entries.slice(),
       redirects: records.redirects.entries.slice(),
       output: records.output.entries.slice(),
       actions: records.actions.entries.slice(),
     };
+  }
+
+  #trace(
+    index: number,
+    args: readonly bigint[],
+    { limit, deadline, packet }: RunLimits,
+    show: (step: TraceStep) => void,
+  ): Outcome {
+    this.#interpreter.start(index, args, limit, packet, deadline);
+    return traceRun(this.#interpreter, this.#code, (step) => {
+      const place = this.#place(step);
+      show({ ...step, pc: place.pc });
+    });
   }
 
   #limits({ limit, timeoutMs }: RunBounds): RunLimits {
@@ -297,14 +313,14 @@ export class Vm {
     };
   }
 
-  /** A fault with its place in the input. */
-  #sourced(fault: Fault): SourcedFault {
+  /** Where a place of the plain program is in the input, and its source line. */
+  #place(place: CodePlace): { readonly pc: number; readonly source: SourceLine | null } {
     const { program, subset } = this.#sandbox;
     const section = program.functions.find((fn) =>
-      fn.name === fault.function && fn.section.name === fault.section
+      fn.name === place.function && fn.section.name === place.section
     )?.section;
-    if (section === undefined) return { ...fault, source: null };
-    const pc = subset?.origins.get(section)?.[fault.pc] ?? fault.pc;
-    return { ...fault, pc, source: sourceLineAt(program, section, fault.pc) };
+    if (section === undefined) return { pc: place.pc, source: null };
+    const pc = subset?.origins.get(section)?.[place.pc] ?? place.pc;
+    return { pc, source: sourceLineAt(program, section, place.pc) };
   }
 }

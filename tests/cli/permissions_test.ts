@@ -29,6 +29,11 @@ const CASES: readonly Case[] = [
   { args: ["opt", "a.bin", "-o", "b.bin"], reads: ["a.bin"], writes: ["b.bin"] },
   { args: ["opt", "a.bin", "a.s", "--out-dir", "out"], reads: ["a.bin", "a.s"], writes: ["out"] },
   { args: ["run", "a.bin", "--ctx", "ctx"], reads: ["a.bin", "ctx"] },
+  {
+    args: ["run", "a.bin", "--type", "xdp", "--packet", "ctx", "--out", "packet"],
+    reads: ["a.bin", "ctx"],
+    writes: ["packet"],
+  },
   { args: ["convert", "a.bin", "--to", "hex", "-o", "a.hex"], reads: ["a.bin"], writes: ["a.hex"] },
 ];
 
