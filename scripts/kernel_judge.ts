@@ -8,7 +8,7 @@ import { equalBytes } from "../lib/bytes.ts";
 import { type CompileOptions, compileProgram } from "../lib/compile.ts";
 import { EpassError } from "../lib/errors.ts";
 import type { Kernel } from "../lib/kernel/kernel.ts";
-import type { Translation } from "../lib/kernel/bpf.ts";
+import type { Translation } from "../lib/kernel/bpf_programs.ts";
 import type { Verdict } from "../lib/kernel/verdict.ts";
 import { loadProgram } from "../lib/object/load.ts";
 import { CORPUS, dumpRows, functionOf, objectRows, openKernel, type Row } from "./kernel_rows.ts";
@@ -35,7 +35,7 @@ function judge(kernel: Kernel, bytes: Uint8Array, row: Row): Judged {
     const { verdict, loaded } = kernel.load(program, functionOf(program, row.program), row.options);
     if (loaded === null) return { verdict, translation: null };
     try {
-      return { verdict, translation: kernel.bpf.translation(loaded.fd) };
+      return { verdict, translation: kernel.bpf.programs.translation(loaded.fd) };
     } finally {
       loaded.close();
     }

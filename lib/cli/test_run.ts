@@ -6,7 +6,7 @@
 
 import { buildCommand, type Command } from "@stricli/core";
 import { EpassError } from "../errors.ts";
-import type { TestRunResult } from "../kernel/bpf.ts";
+import type { TestRunResult } from "../kernel/bpf_programs.ts";
 import type { Comparison } from "../kernel/differential.ts";
 import type { Format, Program, ProgramFunction } from "../object/program.ts";
 import { columns } from "./columns.ts";

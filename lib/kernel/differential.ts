@@ -7,7 +7,8 @@
  */
 
 import { equalBytes } from "../bytes.ts";
-import type { Bpf, TestRunRequest, TestRunResult } from "./bpf.ts";
+import type { Bpf } from "./bpf.ts";
+import type { TestRunRequest, TestRunResult } from "./bpf_programs.ts";
 import type { LoadedProgram } from "./loaded.ts";
 import { readMap, seedMaps } from "./map_contents.ts";
 import { errnoName } from "./native.ts";
@@ -142,7 +143,7 @@ export function compareRuns(
     const request = randomRequest(kind, random);
     const [first, again, changed] = all.map(({ fd }) => {
       const context = request.context?.slice() ?? null;
-      const result = bpf.testRun(fd, { ...request, context });
+      const result = bpf.programs.testRun(fd, { ...request, context });
       return typeof result === "number" || context === null ? result : { ...result, context };
     });
     if (typeof first !== "number") runs++;

@@ -7,7 +7,7 @@
 import { slotTable } from "../isa/instruction.ts";
 import type { Linked } from "../object/link.ts";
 import type { Program, ProgramFunction } from "../object/program.ts";
-import type { Records } from "./bpf.ts";
+import type { Records } from "./bpf_programs.ts";
 import { buffer } from "./native.ts";
 
 /** What the kernel is told about the instructions of a program. */

@@ -18,7 +18,7 @@ import { sectionType } from "../object/section_names.ts";
 import { Bpf } from "./bpf.ts";
 import { Libbpf } from "./libbpf.ts";
 import type { LoadedProgram } from "./loaded.ts";
-import { buffer, errnoName, Native } from "./native.ts";
+import { buffer, cString, errnoName, Native } from "./native.ts";
 import { loadLinked, type LoadTarget } from "./own_loader.ts";
 import { ATTACH_TYPES, numberOf, PROGRAM_TYPES } from "./program_types.ts";
 import { type Attempt, judge, type Verdict } from "./verdict.ts";
@@ -68,13 +68,11 @@ const BTF_PREFIXES: { readonly [attachType: string]: readonly ["typedef" | "func
   lsm_mac: ["func", "bpf_lsm_"],
 };
 
+/** Id of the kernel's own types: the first that there is. */
+const KERNEL_TYPES_ID = 1;
+
 /** What libbpf calls the object, in its messages and in the names of its data maps. */
 const OBJECT_NAME = "epass";
-
-const logText = (log: Uint8Array): string => {
-  const end = log.indexOf(0);
-  return new TextDecoder().decode(log.subarray(0, end < 0 ? log.length : end));
-};
 
 /** The kernel, open. */
 export class Kernel {
@@ -101,7 +99,7 @@ export class Kernel {
 
   /** Fails if the kernel does not let this user load anything. */
   #probe(): void {
-    const status = this.#bpf.loadBtf(buffer(24));
+    const status = this.#bpf.types.load(buffer(24));
     const user = this.#native.libc.geteuid();
     if (errnoName(-status) === "ENOSYS") {
       throw new EpassError("cannot use the kernel: it was built without bpf(2)");
@@ -125,8 +123,20 @@ export class Kernel {
 
   /** The kernel's own types, read once. */
   get types(): CoreTypes {
-    this.#types ??= new CoreTypes(new Btf(this.#bpf.kernelTypes(), "little"));
+    this.#types ??= new CoreTypes(new Btf(this.#kernelTypes(), "little"));
     return this.#types;
+  }
+
+  #kernelTypes(): Uint8Array<ArrayBuffer> {
+    const fd = this.#bpf.types.open(KERNEL_TYPES_ID);
+    if (fd < 0) {
+      throw new EpassError(`cannot read the kernel's types: the kernel says ${errnoName(-fd)}`);
+    }
+    try {
+      return this.#bpf.types.read(fd);
+    } finally {
+      this.#bpf.close(fd);
+    }
   }
 
   /** Closes the libraries; loaded programs must be closed before. */
@@ -227,11 +237,11 @@ export class Kernel {
         type: PROGRAM_TYPES[type],
         instructions: object.slots(target),
         problem: status < 0 ? reasons || `the kernel says ${errnoName(-status)}` : "",
-        log: logText(log.buffer),
+        log: cString(log.buffer),
       };
       if (status < 0) return { verdict: judge({ ...about, sizes: null }), loaded };
       const fd = object.programFd(target);
-      const verdict = judge({ ...about, sizes: this.#bpf.programInfo(fd) });
+      const verdict = judge({ ...about, sizes: this.#bpf.programs.info(fd) });
       const maps = object.maps().map((map) => ({ ...map, fd: object.mapFd(map) }));
       loaded = { fd, maps, close: () => object.close() };
       return { verdict, loaded };
@@ -257,7 +267,7 @@ export class Kernel {
       type: PROGRAM_TYPES[type],
       instructions: loadable.insns.reduce((n, { op }) => n + (op.kind === "lddw" ? 2 : 1), 0),
       problem: status < 0 ? `the kernel says ${errnoName(-status)}` : "",
-      log: logText(log.buffer),
+      log: cString(log.buffer),
     };
     const close = () => {
       if (status >= 0) this.#bpf.close(status);
@@ -266,7 +276,7 @@ export class Kernel {
     let loaded: LoadedProgram | null = null;
     try {
       if (status < 0) return { verdict: judge({ ...about, sizes: null }), loaded };
-      const verdict = judge({ ...about, sizes: this.#bpf.programInfo(status) });
+      const verdict = judge({ ...about, sizes: this.#bpf.programs.info(status) });
       loaded = { fd: status, maps, close };
       return { verdict, loaded };
     } finally {
@@ -285,6 +295,8 @@ export class Kernel {
       attachBtfId: prefix === undefined || attach === ""
         ? 0
         : this.#typeId(prefix[0], prefix[1] + attach),
+      attachBtfFd: 0,
+      flags: 0,
     };
   }
 

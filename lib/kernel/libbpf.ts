@@ -6,7 +6,7 @@
 
 import { EpassError } from "../errors.ts";
 import type { MapSizes } from "../object/map_plan.ts";
-import type { LogRequest } from "./bpf.ts";
+import type { LogRequest } from "./bpf_programs.ts";
 import { buffer, cText, type Native, openLibrary } from "./native.ts";
 
 const LIBBPF = {

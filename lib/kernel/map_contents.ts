@@ -60,7 +60,7 @@ export function readMap(bpf: Bpf, map: LoadedMap, processors: number): Uint8Arra
   if (!READABLE.has(typeName(map)) || maxEntries * (keySize + valueSize) > MAX_BYTES) return null;
   const keys = buffer(maxEntries * keySize);
   const values = buffer(maxEntries * valueSize);
-  const count = bpf.lookupAll(map.fd, keys, values, maxEntries);
+  const count = bpf.maps.lookupAll(map.fd, keys, values, maxEntries);
   if (count < 0) return null;
   return typeName(map).endsWith("array") ? values : sortedElements(keys, values, count, map);
 }
@@ -87,7 +87,7 @@ export function seedMaps(
       if (isArray) key[0] = i;
       const value = random.bytes(passedSize(map, processors));
       // A value with a lock or a timer is refused, here and in the other version.
-      bpf.updateMap(map.fd, key, value);
+      bpf.maps.update(map.fd, key, value);
     }
   }
 }

@@ -201,6 +201,15 @@ export function cText(text: string): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
+/**
+ * @param bytes Memory that holds a C string.
+ * @returns The string up to its NUL.
+ */
+export function cString(bytes: Uint8Array): string {
+  const end = bytes.indexOf(0);
+  return new TextDecoder().decode(bytes.subarray(0, end < 0 ? bytes.length : end));
+}
+
 /** Names of the error numbers that bpf(2) returns (errno.h; 524 is the kernel's own). */
 // deno-fmt-ignore
 const ERRNO: { readonly [errno: number]: string } = {

@@ -24,6 +24,10 @@ export interface LoadTarget {
   readonly attachType: number;
   /** Id of the type in the kernel's BTF that it attaches to; 0 for none. */
   readonly attachBtfId: number;
+  /** File descriptor of the BTF of the module that holds this type; 0 for the kernel's own. */
+  readonly attachBtfFd: number;
+  /** BPF_F_*. */
+  readonly flags: number;
 }
 
 /** What {@link loadLinked} gives. */
@@ -100,6 +104,7 @@ export function loadLinked(
       ...records,
       name: loadable.starts.get(0)?.name ?? "",
       insns,
+      fds: buffer(0),
       license: loadable.license,
       btfFd: records.functions === null ? 0 : btfFd,
     }, log);

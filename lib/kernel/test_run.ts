@@ -6,7 +6,7 @@
 
 import { EpassError, UnsupportedError } from "../errors.ts";
 import type { Program, ProgramFunction } from "../object/program.ts";
-import type { TestRunResult } from "./bpf.ts";
+import type { TestRunResult } from "./bpf_programs.ts";
 import { compareRuns, type Comparison, runKind } from "./differential.ts";
 import type { Kernel, KernelLoadOptions } from "./kernel.ts";
 import type { LoadedProgram } from "./loaded.ts";
@@ -76,7 +76,7 @@ export function testRun(
   const inputs = options.inputs.length === 0 ? [null] : options.inputs.map(copyOf);
   try {
     return inputs.map((data) => {
-      const result = kernel.bpf.testRun(loaded.fd, {
+      const result = kernel.bpf.programs.testRun(loaded.fd, {
         data,
         context: context === null ? null : copyOf(context),
         repeat: times,

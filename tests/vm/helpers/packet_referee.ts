@@ -283,7 +283,7 @@ function runInKernel(
   const { verdict, loaded } = kernel.load(program, program.functions[0], { file });
   if (loaded === null) return `refused: ${verdict.reason}`;
   try {
-    const result = kernel.bpf.testRun(loaded.fd, {
+    const result = kernel.bpf.programs.testRun(loaded.fd, {
       data: packet,
       context,
       repeat: 1,
@@ -291,7 +291,7 @@ function runInKernel(
     });
     if (typeof result === "number") return `error ${result}`;
     const value = buffer(VALUE_SIZE);
-    kernel.bpf.lookupMap(loaded.maps[0].fd, buffer(4), value);
+    kernel.bpf.maps.lookup(loaded.maps[0].fd, buffer(4), value);
     return { value, packet: result.data, context: contextText(file.type, result.context) };
   } finally {
     loaded.close();

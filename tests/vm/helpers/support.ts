@@ -161,7 +161,7 @@ export function inKernel(kernel: Kernel, helperCase: HelperCase): HelperOutcome 
   try {
     const data = buffer(INPUT.length);
     const plain = file.type === "syscall" || file.type === "raw_tracepoint";
-    const result = kernel.bpf.testRun(loaded.fd, {
+    const result = kernel.bpf.programs.testRun(loaded.fd, {
       data: plain ? null : data,
       context: plain ? data : null,
       repeat: plain ? 0 : 1,
@@ -170,7 +170,7 @@ export function inKernel(kernel: Kernel, helperCase: HelperCase): HelperOutcome 
     assert.ok(typeof result !== "number", `the kernel refuses to run: ${result}`);
     const bytes = buffer(VALUE_SIZE);
     const map = loaded.maps.find(({ valueSize }) => valueSize === VALUE_SIZE)!;
-    assert.equal(kernel.bpf.lookupMap(map.fd, buffer(4), bytes), 0);
+    assert.equal(kernel.bpf.maps.lookup(map.fd, buffer(4), bytes), 0);
     return outcomeOf(helperCase, bytes);
   } finally {
     loaded.close();

@@ -51,7 +51,7 @@ function withPair(mapPlan: MapPlan, step: (pair: Pair) => void): void {
   const library = new Native();
   const bpf = new Bpf(library);
   const cpus = library.possibleProcessors();
-  const fd = bpf.createMap({ ...mapPlan, innerFd: 0, btfFd: 0, keyType: 0, valueType: 0 });
+  const fd = bpf.maps.create({ ...mapPlan, innerFd: 0, btfFd: 0, keyType: 0, valueType: 0 });
   try {
     assert.ok(fd > 0, `the kernel refuses ${mapPlan.name}: ${fd}`);
     const map = table(cpus).create(mapPlan);
@@ -65,7 +65,7 @@ function withPair(mapPlan: MapPlan, step: (pair: Pair) => void): void {
 
 function kernelRead({ bpf, fd, outsideSize }: Pair, key: Uint8Array): Uint8Array | number {
   const value = buffer(outsideSize);
-  const status = bpf.lookupMap(fd, native(key), value);
+  const status = bpf.maps.lookup(fd, native(key), value);
   return status < 0 ? status : value;
 }
 
@@ -76,7 +76,7 @@ function kernelContents(pair: Pair): string[] {
   let key: Uint8Array<ArrayBuffer> | null = null;
   for (;;) {
     const next = buffer(map.keySize);
-    if (bpf.nextMapKey(fd, key, next) < 0) break;
+    if (bpf.maps.nextKey(fd, key, next) < 0) break;
     const value = kernelRead(pair, next);
     assert.ok(typeof value !== "number");
     lines.push(`${hex(next)}: ${significant(pair, value)}`);
@@ -115,11 +115,11 @@ function step(pair: Pair, dice: Dice): [what: string, kernel: string, own: strin
   if (choice < 5) {
     const flags = dice.pick([0, 0, 0, 1, 2, 3, 4, 5, 8, 1000]);
     const value = dice.bytes(outsideSize);
-    const kernel = bpf.updateMap(fd, native(key), native(value), flags);
+    const kernel = bpf.maps.update(fd, native(key), native(value), flags);
     return [`update ${hex(key)} ${flags}`, `${kernel}`, `${map.write(key, value, flags)}`];
   }
   if (choice < 7) {
-    return [`delete ${hex(key)}`, `${bpf.deleteFromMap(fd, native(key))}`, `${map.remove(key)}`];
+    return [`delete ${hex(key)}`, `${bpf.maps.delete(fd, native(key))}`, `${map.remove(key)}`];
   }
   const [kernel, own] = [kernelRead(pair, key), map.read(key)];
   const text = (value: Uint8Array | number): string =>
@@ -168,11 +168,11 @@ function queueStep({ bpf, fd }: Pair, map: QueueMap, dice: Dice): [kernel: strin
   const value = dice.bytes(12), flags = dice.pick([0, 0, 0, 1, 2, 3, 4]);
   const none = buffer(0);
   if (dice.below(5) < 3) {
-    return [`${bpf.updateMap(fd, none, native(value), flags)}`, `${map.push(value, flags)}`];
+    return [`${bpf.maps.update(fd, none, native(value), flags)}`, `${map.push(value, flags)}`];
   }
   const take = dice.below(2) === 0;
   const found = buffer(12);
-  const status = bpf.lookupMap(fd, none, found, take);
+  const status = bpf.maps.lookup(fd, none, found, take);
   const own = take ? map.pop() : map.peek();
   return [status < 0 ? `${status}` : hex(found), typeof own === "number" ? `${own}` : hex(own)];
 }
