@@ -20,6 +20,6 @@ export { findFunction } from "../object/select.ts";
 export { BPF_PIPELINES, PASSES, VM_PIPELINE } from "../passes/pipeline.ts";
 export { parsePasses, printPass } from "../passes/selection.ts";
 export { readPcap, writePcap } from "../vm/pcap.ts";
-export { Codec } from "../vm/typed_codec.ts";
+export { mapFromJson, mapToJson } from "../vm/typed_json.ts";
 export { verdictName } from "../vm/verdict_names.ts";
 export { Vm } from "../vm/vm.ts";

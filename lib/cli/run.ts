@@ -297,7 +297,8 @@ export const runCommand: Command<CliContext> = buildCommand({
       `Runs a program on a packet, fields or arguments, as its type takes them, and prints its verdict or r0, what
 it printed and sent, and with --dump-maps what is in its maps. A program without a type takes --ctx. A fault
 (an access out of bounds, the limit, an unknown helper) is told on standard error, with status 1.
---map takes [{"key","value"}, ...] or {"KEY": value, ...}, typed as the BTF of the map says; "hex:0a00" are bytes.
+--map takes [{"key","value"}, ...] or {"KEY": value, ...}, as the BTF of the map types them; bytes are lists of
+numbers.
 --json prints {"returnValue","instructionCount","fault"} either way; a program with a type has "verdict",
 "packet", "printk", "redirects" and "output" besides; a capture file gives {"results":[...]}.`,
   },

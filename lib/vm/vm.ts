@@ -4,10 +4,11 @@
  * @module
  */
 
+import { EpassError } from "../errors.ts";
 import type { Program } from "../object/program.ts";
 import { loadProgram } from "../object/load.ts";
 import { type SourceLine, sourceLineAt } from "../object/source_line.ts";
-import { type Code, type CodePlace, translate } from "./code.ts";
+import { type Code, type CodePlace, functionAddresses, translate } from "./code.ts";
 import type { ContextBuilder, ContextInput } from "./contexts/context.ts";
 import { contextBuilder } from "./contexts/registry.ts";
 import { type Engine, type EngineName, interpreterEngine, type RunLimits } from "./engine.ts";
@@ -24,11 +25,10 @@ import {
   type SandboxProgram,
 } from "./load.ts";
 import type { Helper } from "./machine.ts";
-import type { GuestMap } from "./maps/map.ts";
-import type { MapTable } from "./maps/table.ts";
 import type { GuestMemory } from "./memory.ts";
 import type { Action, OutputRecord, Redirect } from "./records.ts";
 import { traceRun, type TraceStep } from "./trace.ts";
+import { type TypedMap, typedMaps } from "./typed_map.ts";
 
 /** Options of {@link Vm.load} and {@link Vm.loadSync}. */
 export interface VmOptions extends LoadOptions {
@@ -88,8 +88,8 @@ export interface RunResult extends Outcome {
   readonly packet: Uint8Array | null;
   /** The metadata before the packet. */
   readonly meta: Uint8Array;
-  /** The maps, which go on to live. */
-  readonly maps: MapTable;
+  /** The maps, which later runs find as this one left them. */
+  readonly maps: Readonly<Record<string, TypedMap>>;
   /** Lines that the run printed. */
   readonly printk: readonly string[];
   /** Packets and sockets that it sent elsewhere. */
@@ -131,6 +131,8 @@ export class Vm {
   readonly #interpreter: Interpreter;
   readonly #engine: Engine;
   readonly #builders = new Map<string, ContextBuilder>();
+  #typed: { readonly count: number; readonly maps: Readonly<Record<string, TypedMap>> } | null =
+    null;
 
   private constructor(sandbox: Sandbox, options: VmOptions) {
     this.#sandbox = sandbox;
@@ -190,15 +192,36 @@ export class Vm {
     return this.#sandbox.environment;
   }
 
+  /** The maps that its programs use, by name; those of data sections, such as `.bss`, hold the global variables. */
+  get maps(): Readonly<Record<string, TypedMap>> {
+    const count = [...this.environment.maps].length;
+    if (this.#typed === null || this.#typed.count !== count) {
+      this.#typed = { count, maps: typedMaps(this.environment.maps, this.#functions()) };
+    }
+    return this.#typed.maps;
+  }
+
+  /** Addresses of functions by name. */
+  #functions(): Map<string, number> {
+    const { program } = this.#sandbox;
+    const addresses = functionAddresses(program);
+    return new Map(program.functions.map(({ name }, i) => [name, addresses[i]]));
+  }
+
   /**
-   * Finds a map.
+   * Finds a map; one that no loaded program uses is created.
    *
-   * @param name Its name; that of a data section, such as `.bss`, for global variables.
-   * @returns The map, or null if the object defines none of that name.
-   * @throws {UnsupportedError} If it cannot be created.
+   * @param name Its name.
+   * @returns The map.
+   * @throws {EpassError} If the object defines none of that name, or it cannot be created.
    */
-  map(name: string): GuestMap | null {
-    return this.#sandbox.symbols.map(name);
+  map(name: string): TypedMap {
+    const { symbols } = this.#sandbox;
+    if (symbols.map(name) !== null) return this.maps[name];
+    const names = symbols.definitions.map((definition) => definition.name).join(", ");
+    throw new EpassError(
+      `cannot find map ${name}: ${names === "" ? "there is none" : `there are ${names}`}`,
+    );
   }
 
   /**
@@ -284,7 +307,7 @@ export class Vm {
       ...outcome,
       ...after,
       fault: outcome.fault === null ? null : { ...outcome.fault, ...this.#place(outcome.fault) },
-      maps: environment.maps,
+      maps: this.maps,
       printk: records.printk.entries.slice(),
       redirects: records.redirects.entries.slice(),
       output: records.output.entries.slice(),
