@@ -5,11 +5,13 @@
  * @module
  */
 
+import type { Btf } from "../object/btf.ts";
 import { Clock, type ClockOptions } from "./clock.ts";
 import type { RunContext } from "./contexts/context.ts";
 import type { PacketBuffer } from "./contexts/packet.ts";
 import type { MapTable } from "./maps/table.ts";
 import type { GuestMemory } from "./memory.ts";
+import { ObjectHeap } from "./object_heap.ts";
 import type { Providers } from "./providers.ts";
 import { RandomSource } from "./random.ts";
 import { type RecordLimits, Records } from "./records.ts";
@@ -102,6 +104,10 @@ export class Environment {
   readonly memory: GuestMemory;
   /** The maps. */
   readonly maps: MapTable;
+  /** Objects that programs allocate. */
+  readonly heap: ObjectHeap;
+  /** The program's own types; null without BTF. */
+  types: Btf | null = null;
   /** The clocks. */
   readonly clock: Clock;
   /** The random numbers. */
@@ -143,6 +149,7 @@ export class Environment {
   constructor(memory: GuestMemory, maps: MapTable, options: EnvironmentOptions = {}) {
     this.memory = memory;
     this.maps = maps;
+    this.heap = new ObjectHeap(memory);
     this.clock = new Clock(options.clock);
     this.random = new RandomSource(options.seed ?? 1);
     this.task = { ...DEFAULT_TASK, ...options.task };

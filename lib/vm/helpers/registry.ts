@@ -10,13 +10,18 @@ import type { Program, ProgramFunction } from "../../object/program.ts";
 import type { Environment } from "../environment.ts";
 import type { HelperTable, KfuncTable } from "../machine.ts";
 import type { HelperBodies } from "./body.ts";
+import { ABSENT_HELPERS, ABSENT_KFUNCS } from "./absent.ts";
 import { ARENA_KFUNCS } from "./arena.ts";
 import { CHECKSUM_HELPERS } from "./checksum.ts";
 import { CLOCK_HELPERS } from "./clock.ts";
 import { CONTROL_HELPERS } from "./control.ts";
+import { CPUMASK_KFUNCS } from "./cpumasks.ts";
 import { DYNPTR_HELPERS, DYNPTR_KFUNCS } from "./dynptr.ts";
+import { ITERATOR_KFUNCS } from "./iterators.ts";
+import { LIST_KFUNCS } from "./lists.ts";
 import { LOCK_HELPERS, LOCK_KFUNCS } from "./locks.ts";
 import { MAP_HELPERS } from "./maps.ts";
+import { OBJECT_HELPERS, OBJECT_KFUNCS } from "./objects.ts";
 import { PERF_HELPERS } from "./perf.ts";
 import { PRINT_HELPERS } from "./print.ts";
 import { PROBE_HELPERS } from "./probe.ts";
@@ -36,17 +41,20 @@ import { STRING_HELPERS } from "./strings.ts";
 import { SYNCOOKIE_HELPERS } from "./syncookie.ts";
 import { TASK_HELPERS } from "./task.ts";
 import { TRACING_HELPERS } from "./tracing.ts";
+import { TREE_KFUNCS } from "./trees.ts";
 import { TUNNEL_HELPERS } from "./tunnel.ts";
 import { XDP_HELPERS } from "./xdp.ts";
 
 /** Bodies of helpers by name, without `bpf_`. */
 export const HELPERS: HelperBodies = {
+  ...ABSENT_HELPERS,
   ...CHECKSUM_HELPERS,
   ...CLOCK_HELPERS,
   ...CONTROL_HELPERS,
   ...DYNPTR_HELPERS,
   ...LOCK_HELPERS,
   ...MAP_HELPERS,
+  ...OBJECT_HELPERS,
   ...PERF_HELPERS,
   ...PRINT_HELPERS,
   ...PROBE_HELPERS,
@@ -71,7 +79,17 @@ export const HELPERS: HelperBodies = {
 };
 
 /** Bodies of kfuncs by name. */
-export const KFUNCS: HelperBodies = { ...ARENA_KFUNCS, ...DYNPTR_KFUNCS, ...LOCK_KFUNCS };
+export const KFUNCS: HelperBodies = {
+  ...ABSENT_KFUNCS,
+  ...ARENA_KFUNCS,
+  ...CPUMASK_KFUNCS,
+  ...DYNPTR_KFUNCS,
+  ...ITERATOR_KFUNCS,
+  ...LIST_KFUNCS,
+  ...LOCK_KFUNCS,
+  ...OBJECT_KFUNCS,
+  ...TREE_KFUNCS,
+};
 
 /**
  * Makes the helpers for an environment.

@@ -6,6 +6,7 @@
 
 import type { Environment } from "../environment.ts";
 import type { Region } from "../memory.ts";
+import { reserveOrFault } from "../object_heap.ts";
 import { failure, type HelperBodies, type HelperFactory, s32, u32, u64 } from "./body.ts";
 
 /** Bytes that stand for the kernel's `struct task_struct`; it has less than 10 KiB in Linux 6.18. */
@@ -17,7 +18,7 @@ const PIDNS_INFO_SIZE = 8;
 function taskAddress(env: Environment): () => bigint {
   let region: Region | null = null;
   return () => {
-    region ??= env.memory.allocate("the current task", TASK_SIZE);
+    region ??= reserveOrFault(env.memory, "the current task", TASK_SIZE);
     return BigInt(region.address);
   };
 }

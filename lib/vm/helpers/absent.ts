@@ -1,0 +1,51 @@
+/**
+ * Helpers and kfuncs that ask for objects of the kernel which a sandbox never has: memory areas, paths, tracked connections,
+ * ciphers. They say so as the kernel does where there are none.
+ *
+ * @module
+ */
+
+import { ERRNO } from "../errno.ts";
+import { failure, type HelperBodies, type HelperFactory, result, u32, u64 } from "./body.ts";
+
+/** Offset of the error in `struct bpf_ct_opts`. */
+const CT_ERROR = 4n;
+
+const findArea: HelperFactory = () => (_context, _r1, _r2, _r3, _r4, r5) =>
+  failure(u64(r5) === 0n ? "ENOENT" : "EINVAL");
+
+const findPath: HelperFactory = ({ memory }) => (_context, _r1, r2, r3) => {
+  const size = u32(r3);
+  memory.slice(r2, size, true);
+  return size === 0 ? 0n : failure("ENOENT");
+};
+
+/** No connection is tracked. */
+const findConnection: HelperFactory = ({ memory }) => (_context, _r1, _r2, _r3, r4) => {
+  memory.store(u64(r4) + CT_ERROR, 4, result(-ERRNO.ENOENT));
+  return 0n;
+};
+
+/** No cipher has the name. */
+const findCipher: HelperFactory = ({ memory }) => (_context, _r1, _r2, r3) => {
+  memory.store(r3, 4, result(-ERRNO.ENOENT));
+  return 0n;
+};
+
+const fails: HelperFactory = () => () => failure("EINVAL");
+const nothing: HelperFactory = () => () => 0n;
+
+/** Helpers that find nothing. */
+export const ABSENT_HELPERS: HelperBodies = { find_vma: findArea, d_path: findPath };
+
+/** Kfuncs that find nothing. */
+export const ABSENT_KFUNCS: HelperBodies = {
+  bpf_skb_ct_lookup: findConnection,
+  bpf_xdp_ct_lookup: findConnection,
+  bpf_ct_release: nothing,
+  bpf_crypto_ctx_create: findCipher,
+  bpf_crypto_ctx_acquire: nothing,
+  bpf_crypto_ctx_release: nothing,
+  bpf_crypto_encrypt: fails,
+  bpf_crypto_decrypt: fails,
+};
