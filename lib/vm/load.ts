@@ -33,7 +33,7 @@ import { Symbols, type VariableValue } from "./symbols.ts";
 import { helperByName } from "../isa/helpers.ts";
 
 /** How to load a program into a sandbox. */
-export interface LoadOptions extends EnvironmentOptions {
+export interface SandboxOptions extends EnvironmentOptions {
   /** The programs to load, by name; by default all functions of the input. */
   readonly programs?: readonly string[] | undefined;
   /** Program type, such as `xdp`, of programs whose section does not tell. */
@@ -197,7 +197,7 @@ function fillMaps(program: Program, symbols: Symbols, maps: MapTable): void {
 function describeProgram(
   sandbox: Sandbox,
   index: number,
-  options: LoadOptions,
+  options: SandboxOptions,
 ): SandboxProgram {
   const { name, section } = sandbox.program.functions[index];
   const guess = sectionType(section.name);
@@ -214,7 +214,7 @@ function describeProgram(
  * @throws {MissingHelpersError} If a program calls what the sandbox does not have.
  * @throws {EpassError} If a program cannot be linked, or memory does not suffice.
  */
-export function loadSandbox(source: Program, options: LoadOptions = {}): Sandbox {
+export function loadSandbox(source: Program, options: SandboxOptions = {}): Sandbox {
   const subset = chosen(source, options.programs);
   const part = subset?.program ?? source;
   const memory = options.memory ??
@@ -224,6 +224,7 @@ export function loadSandbox(source: Program, options: LoadOptions = {}): Sandbox
     });
   const maps = new MapTable(memory, options.cpus);
   const environment = new Environment(memory, maps, options);
+  environment.types = source.elf?.btf ?? null;
   const symbols = new Symbols(part, maps, {
     file: options.file ?? null,
     kconfig: options.kconfig ?? {},
@@ -270,7 +271,7 @@ export function missingPolicy(program: Program): "load" | "call" {
 export function programOf(
   sandbox: Sandbox,
   wanted: string | number | undefined,
-  options: LoadOptions,
+  options: SandboxOptions,
 ): SandboxProgram {
   const { program, subset } = sandbox;
   const { functions } = program;
