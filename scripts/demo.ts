@@ -10,16 +10,14 @@ import {
   compileProgram,
   describe,
   findFunction,
-  globalData,
-  GuestMemory,
   loadProgram,
   printProgram,
   type Program,
+  verdictName,
   Vm,
 } from "../mod.ts";
 
 const OBJECT = new URL("../testdata/objects/firewall.o", import.meta.url);
-const XDP = ["XDP_ABORTED", "XDP_DROP", "XDP_PASS", "XDP_TX", "XDP_REDIRECT"];
 const BLOCKED = [10, 0, 0, 1];
 
 /** An Ethernet frame with a VLAN tag and an IPv4 header from an address. */
@@ -31,39 +29,18 @@ function frame(source: readonly number[]): Uint8Array {
   return bytes;
 }
 
-/** A machine with the object's variables, one blocked network, and the helpers that the firewall calls. */
-function machine(program: Program): { run(frame: Uint8Array): string } {
-  const memory = new GuestMemory(program.order);
-  const packet = memory.allocate("the packet", 2048);
-  const rule = memory.allocate("a map value", 16);
-  const variables = globalData(program, memory);
-  const vm = Vm.loadSync(program, { memory, resolve: (request) => variables(request) ?? 0n });
-  // bpf_map_lookup_elem: one value, for the blocked address.
-  vm.registerHelper(1, (_, _map, key) => {
-    const address = memory.slice(key + 4n, 4, false);
-    return BLOCKED.every((byte, i) => byte === address[i]) ? BigInt(rule.address) : 0n;
-  });
-  // bpf_ktime_get_ns; bpf_ringbuf_reserve, with no space left; bpf_loop.
-  vm.registerHelper(5, () => 0n);
-  vm.registerHelper(131, () => 0n);
-  vm.registerHelper(181, (context, rounds, callback, argument) => {
-    for (let i = 0n; i < rounds; i++) {
-      if (context.call(callback, [i, argument]) !== 0n) return i + 1n;
-    }
-    return rounds;
-  });
-  return {
-    run(bytes) {
-      memory.resize(packet, bytes.length);
-      memory.contents(packet).set(bytes);
-      const context = new Uint8Array(24);
-      new Uint32Array(context.buffer).set([packet.address, packet.address + bytes.length]);
-      const { returnValue, instructionCount, fault } = vm.run({ function: "firewall", context });
-      const value = memory.contents(rule);
-      const packets = new DataView(value.buffer, value.byteOffset).getBigUint64(0, true);
-      const outcome = fault === null ? XDP[Number(returnValue)] : fault.message;
-      return `${outcome} after ${instructionCount} instructions, rule hit ${packets} times`;
-    },
+/** The firewall in a sandbox with one blocked address: runs it on a frame. */
+function firewall(program: Program): (frame: Uint8Array) => string {
+  const vm = Vm.loadSync(program, { programs: ["firewall"] });
+  const { blocked } = vm.maps;
+  const address = new DataView(Uint8Array.from(BLOCKED).buffer).getUint32(0, true);
+  const key = { prefix_length: 32, address };
+  blocked.set(key, { packets: 0n, bytes: 0n });
+  return (frame) => {
+    const { returnValue, instructionCount, fault } = vm.program().run({ packet: frame });
+    const { packets } = blocked.get(key) as { packets: bigint };
+    const outcome = fault?.message ?? verdictName("xdp", returnValue)?.name;
+    return `${outcome} after ${instructionCount} instructions, rule hit ${packets} times`;
   };
 }
 
@@ -96,10 +73,10 @@ for (const fn of compiled.functions) {
 }
 
 const after = loadProgram(compiled.bytes, { input: "firewall.o, rewritten" });
-const [old, now] = [machine(before), machine(after)];
+const [old, now] = [firewall(before), firewall(after)];
 console.log("\nrun before and after:");
 for (const source of [BLOCKED, [10, 0, 0, 2], BLOCKED]) {
-  const [expected, actual] = [old.run(frame(source)), now.run(frame(source))];
+  const [expected, actual] = [old(frame(source)), now(frame(source))];
   assert.equal(actual.replace(/\d+ instr/, ""), expected.replace(/\d+ instr/, ""));
   console.log(`  a frame from ${source.join(".")}`);
   console.log(`    before  ${expected}\n    after   ${actual}`);

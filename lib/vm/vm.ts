@@ -9,19 +9,19 @@ import type { Program } from "../object/program.ts";
 import { loadProgram } from "../object/load.ts";
 import { type SourceLine, sourceLineAt } from "../object/source_line.ts";
 import { type Code, type CodePlace, functionAddresses, translate } from "./code.ts";
-import type { ContextBuilder, ContextInput } from "./contexts/context.ts";
+import type { ContextBuilder, ContextInput, RunContext } from "./contexts/context.ts";
 import { contextBuilder } from "./contexts/registry.ts";
 import { type Engine, type EngineName, interpreterEngine, type RunLimits } from "./engine.ts";
-import type { Environment } from "./environment.ts";
+import type { TaskIdentity } from "./environment.ts";
 import type { Fault } from "./fault.ts";
 import { Interpreter, type Outcome } from "./interpreter.ts";
 import {
   checkHelpers,
-  type LoadOptions,
   loadSandbox,
   missingPolicy,
   programOf,
   type Sandbox,
+  type SandboxOptions,
   type SandboxProgram,
 } from "./load.ts";
 import type { Helper } from "./machine.ts";
@@ -31,7 +31,7 @@ import { traceRun, type TraceStep } from "./trace.ts";
 import { type TypedMap, typedMaps } from "./typed_map.ts";
 
 /** Options of {@link Vm.load} and {@link Vm.loadSync}. */
-export interface VmOptions extends LoadOptions {
+export interface VmOptions extends SandboxOptions {
   /** What runs the program. */
   readonly engine?: EngineName | undefined;
   /** The most instructions of a run, {@link DEFAULT_LIMIT} by default. */
@@ -68,6 +68,10 @@ export interface RunOptions extends RunBounds {
 export interface ProgramInput extends ContextInput, RunBounds {
   /** The CPU that it runs on; by default that of the sandbox. */
   readonly cpu?: number | undefined;
+  /** What of the current task differs from the sandbox's. */
+  readonly task?: Partial<TaskIdentity> | undefined;
+  /** CLOCK_MONOTONIC from now on, in nanoseconds; by default where the run before left it. */
+  readonly now?: bigint | undefined;
 }
 
 /** A fault with its place in the source. */
@@ -187,16 +191,12 @@ export class Vm {
     return this.#sandbox.memory;
   }
 
-  /** What its programs find around them. */
-  get environment(): Environment {
-    return this.#sandbox.environment;
-  }
-
   /** The maps that its programs use, by name; those of data sections, such as `.bss`, hold the global variables. */
   get maps(): Readonly<Record<string, TypedMap>> {
-    const count = [...this.environment.maps].length;
+    const { maps } = this.#sandbox.environment;
+    const count = [...maps].length;
     if (this.#typed === null || this.#typed.count !== count) {
-      this.#typed = { count, maps: typedMaps(this.environment.maps, this.#functions()) };
+      this.#typed = { count, maps: typedMaps(maps, this.#functions()) };
     }
     return this.#typed.maps;
   }
@@ -275,15 +275,14 @@ export class Vm {
   #builder(type: string): ContextBuilder {
     let builder = this.#builders.get(type);
     if (builder === undefined) {
-      this.#builders.set(type, builder = contextBuilder(this.environment, type));
+      this.#builders.set(type, builder = contextBuilder(this.#sandbox.environment, type));
     }
     return builder;
   }
 
   #run(index: number, type: string, input: ProgramInput, legacyPacket?: Uint8Array): RunResult {
-    const { environment } = this;
-    const { records } = environment;
-    const cpu = environment.cpu;
+    const { environment } = this.#sandbox;
+    const { cpu, task, records } = environment;
     records.clear();
     const context = this.#builder(type).build(input);
     environment.context = context;
@@ -293,26 +292,38 @@ export class Vm {
       returned: input.returned === undefined ? null : BigInt(input.returned),
     });
     environment.cpu = input.cpu ?? cpu;
+    environment.task = { ...task, ...input.task };
+    if (input.now !== undefined) environment.clock.now = input.now;
     let outcome: Outcome;
     try {
-      const limits = { ...this.#limits(input), packet: legacyPacket ?? context.packet?.bytes() };
-      outcome = input.trace === undefined
-        ? this.#engine.run(index, context.args, limits)
-        : this.#trace(index, context.args, limits, input.trace);
+      outcome = this.#execute(index, context, input, legacyPacket);
     } finally {
       environment.cpu = cpu;
+      environment.task = task;
     }
-    const after = context.finish();
+    const { fault } = outcome;
     return {
       ...outcome,
-      ...after,
-      fault: outcome.fault === null ? null : { ...outcome.fault, ...this.#place(outcome.fault) },
+      ...context.finish(),
+      fault: fault === null ? null : { ...fault, ...this.#place(fault) },
       maps: this.maps,
       printk: records.printk.entries.slice(),
       redirects: records.redirects.entries.slice(),
       output: records.output.entries.slice(),
       actions: records.actions.entries.slice(),
     };
+  }
+
+  #execute(
+    index: number,
+    { args, packet }: RunContext,
+    input: ProgramInput,
+    legacyPacket: Uint8Array | undefined,
+  ): Outcome {
+    const limits = { ...this.#limits(input), packet: legacyPacket ?? packet?.bytes() };
+    return input.trace === undefined
+      ? this.#engine.run(index, args, limits)
+      : this.#trace(index, args, limits, input.trace);
   }
 
   #trace(
