@@ -5,6 +5,7 @@
  */
 
 import type { Interpreter, Outcome } from "./interpreter.ts";
+import type { PacketLoad } from "./packet_load.ts";
 
 /** The engines by name. */
 export const ENGINES = ["interpreter"] as const;
@@ -19,7 +20,7 @@ export interface RunLimits {
   /** When to stop, as `performance.now()` tells the time, in milliseconds; by default never. */
   readonly deadline?: number | undefined;
   /** What the legacy packet loads read. */
-  readonly packet?: Uint8Array | undefined;
+  readonly packet?: PacketLoad | undefined;
 }
 
 /** Runs the functions of one program. All engines give the same outcomes. */

@@ -13,6 +13,7 @@ import type { Fault } from "./fault.ts";
 import { readPair } from "./register_file.ts";
 import { type HelperTable, type KfuncTable, Machine } from "./machine.ts";
 import type { GuestMemory } from "./memory.ts";
+import { NO_PACKET, type PacketLoad } from "./packet_load.ts";
 import { proceed } from "./slow_path.ts";
 
 /** How a run ended. */
@@ -56,12 +57,12 @@ export class Interpreter {
     index: number,
     args: readonly bigint[],
     limit: number,
-    packet?: Uint8Array,
+    packet?: PacketLoad,
     deadline: number = Infinity,
   ): void {
     const machine = this.#machine;
     machine.deadline = deadline;
-    machine.packet = packet ?? new Uint8Array(0);
+    machine.packet = packet ?? NO_PACKET;
     machine.start(machine.code.entries[index] * STRIDE, args, limit);
     this.#limit = limit;
     this.#finished = false;

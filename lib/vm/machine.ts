@@ -7,6 +7,7 @@
 import { type Code, CODE_BASE, placeOf, REGISTER_WORDS, STRIDE } from "./code.ts";
 import { type Fault, type FaultKind, GuestFault } from "./fault.ts";
 import { readPair, type RegisterFile, writePair } from "./register_file.ts";
+import { NO_PACKET, type PacketLoad } from "./packet_load.ts";
 import { GUEST_BASE, type GuestMemory, type Region } from "./memory.ts";
 
 /** Frames of a program: the main function and seven levels of calls (Linux: MAX_CALL_FRAMES). */
@@ -88,7 +89,7 @@ export class Machine implements HelperContext {
   /** Kfuncs by name. */
   readonly kfuncs: KfuncTable;
   /** What the legacy packet loads read. */
-  packet: Uint8Array = new Uint8Array(0);
+  packet: PacketLoad = NO_PACKET;
   /** Word index of the next instruction. */
   pc = 0;
   /** Instructions left in the slice. */
@@ -345,11 +346,10 @@ export class Machine implements HelperContext {
    * @returns False if they are not all in the packet.
    */
   loadPacket(offset: number, size: number): boolean {
-    const { packet, registers } = this;
+    const { registers } = this;
     registers.fill(0, 0, 12);
-    if (offset < 0 || offset + size > packet.length) return false;
-    let value = 0;
-    for (let i = 0; i < size; i++) value = value << 8 | packet[offset + i];
+    const value = this.packet(offset, size);
+    if (value < 0) return false;
     registers[0] = value;
     return true;
   }

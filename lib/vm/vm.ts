@@ -25,6 +25,7 @@ import {
   type SandboxProgram,
 } from "./load.ts";
 import type { Helper } from "./machine.ts";
+import { loadsFrom } from "./packet_load.ts";
 import type { GuestMemory } from "./memory.ts";
 import type { Action, OutputRecord, Redirect } from "./records.ts";
 import { traceRun, type TraceStep } from "./trace.ts";
@@ -316,11 +317,12 @@ export class Vm {
 
   #execute(
     index: number,
-    { args, packet }: RunContext,
+    { args, loadPacket }: RunContext,
     input: ProgramInput,
     legacyPacket: Uint8Array | undefined,
   ): Outcome {
-    const limits = { ...this.#limits(input), packet: legacyPacket ?? packet?.bytes() };
+    const load = legacyPacket === undefined ? loadPacket : loadsFrom(legacyPacket);
+    const limits = { ...this.#limits(input), packet: load };
     return input.trace === undefined
       ? this.#engine.run(index, args, limits)
       : this.#trace(index, args, limits, input.trace);

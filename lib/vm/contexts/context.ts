@@ -8,6 +8,7 @@
  */
 
 import type { Environment } from "../environment.ts";
+import type { PacketLoad } from "../packet_load.ts";
 import type { PacketBuffer } from "./packet.ts";
 import type { TracedMachine } from "./registers.ts";
 
@@ -64,6 +65,8 @@ export interface RunContext {
   readonly address: number;
   /** The packet of the run; null without one. */
   readonly packet: PacketBuffer | null;
+  /** What the legacy packet loads read. */
+  readonly loadPacket: PacketLoad;
   /**
    * Reads back what the program left.
    *

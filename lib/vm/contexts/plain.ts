@@ -7,6 +7,7 @@
 import { EpassError } from "../../errors.ts";
 import type { Environment } from "../environment.ts";
 import type { GuestMemory, Region } from "../memory.ts";
+import { NO_PACKET, type PacketLoad } from "../packet_load.ts";
 import type { ContextBuilder, ContextInput, ContextOutput, RunContext } from "./context.ts";
 import { type Layout, readFields, writeFields, writeNumber } from "./layout.ts";
 import { ARGUMENT_REGISTERS, PT_REGS, REGISTER_ALIASES } from "./registers.ts";
@@ -27,6 +28,7 @@ class PlainContext implements RunContext {
   readonly args: readonly bigint[];
   readonly address: number;
   readonly packet = null;
+  readonly loadPacket: PacketLoad = NO_PACKET;
   readonly #memory: GuestMemory;
   readonly #region: Region | null;
   readonly #layout: Layout;

@@ -67,6 +67,16 @@ export const CONTEXT_TYPES: readonly string[] = [
  * ```
  */
 export function contextBuilder(env: Environment, type: string): ContextBuilder {
+  const builder = builderOf(env, type);
+  return {
+    build(input) {
+      env.sockets.clear();
+      return builder.build(input);
+    },
+  };
+}
+
+function builderOf(env: Environment, type: string): ContextBuilder {
   if (type === "xdp") return xdpContexts(env);
   if (SKB_TYPES.has(type)) return skbContexts(env, type);
   if (Object.hasOwn(SOCKET_KINDS, type)) return socketContexts(env, type);

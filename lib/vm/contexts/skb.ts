@@ -8,6 +8,7 @@
  */
 
 import type { ByteOrder } from "../../bytes.ts";
+import { loadNetworkOrder, type PacketLoad } from "../packet_load.ts";
 import type { ContextOutput, RunContext } from "./context.ts";
 import type { PacketBuffer } from "./packet.ts";
 import type { StructMemory } from "./struct_memory.ts";
@@ -24,6 +25,8 @@ export const ETHER_TYPE = {
   BRIDGED: 0x6558,
 } as const;
 
+/** Offsets of the legacy packet loads that count from a header (SKF_NET_OFF, SKF_LL_OFF). */
+const FROM_NETWORK = -0x10_0000, FROM_LINK = -0x20_0000;
 /** Length of a VLAN header, between the addresses and the type. */
 export const VLAN_HEADER = 4;
 /** VLAN headers that are looked through, plus one (VLAN_MAX_DEPTH). */
@@ -194,6 +197,26 @@ export class SkbContext implements RunContext {
       data_end: endAddress,
       data_meta: metaAddress,
     });
+  }
+
+  /**
+   * Loads as `BPF_ABS` and `BPF_IND` do: negative offsets count from a header (SKF_NET_OFF, SKF_LL_OFF).
+   *
+   * @param offset Offset in bytes.
+   * @param size Bytes to load.
+   * @returns The number, in network order; -1 if it is not all in the packet.
+   */
+  readonly loadPacket: PacketLoad = (offset, size) => {
+    if (offset >= 0) return this.#loadAt(offset, size);
+    if (offset < FROM_LINK) return -1;
+    const { mac, network } = this.headers;
+    const at = offset >= FROM_NETWORK ? network + offset - FROM_NETWORK : mac + offset - FROM_LINK;
+    return at + size > this.packet.linearLength ? -1 : this.#loadAt(at, size);
+  };
+
+  #loadAt(at: number, size: number): number {
+    const bytes = this.packet.read(at, size);
+    return bytes === null ? -1 : loadNetworkOrder(bytes, 0, size);
   }
 
   /**

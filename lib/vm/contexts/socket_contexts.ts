@@ -6,6 +6,7 @@
  */
 
 import type { Environment } from "../environment.ts";
+import { NO_PACKET, type PacketLoad } from "../packet_load.ts";
 import type { ContextBuilder, ContextInput, ContextOutput, RunContext } from "./context.ts";
 import type { Layout } from "./layout.ts";
 import { PacketBuffer } from "./packet.ts";
@@ -66,6 +67,7 @@ const NO_BYTES = new Uint8Array(0);
 /** The context of one run of a program on a socket. */
 export class SocketContext implements RunContext {
   readonly type: string;
+  readonly loadPacket: PacketLoad = NO_PACKET;
   readonly packet: PacketBuffer | null;
   /** The struct. */
   readonly fields: StructMemory;

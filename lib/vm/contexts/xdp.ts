@@ -10,6 +10,7 @@
 import { EpassError } from "../../errors.ts";
 import type { Environment } from "../environment.ts";
 import { ERRNO } from "../errno.ts";
+import { NO_PACKET, type PacketLoad } from "../packet_load.ts";
 import type { ContextBuilder, ContextInput, ContextOutput, RunContext } from "./context.ts";
 import { readNumber } from "./layout.ts";
 import { PacketBuffer } from "./packet.ts";
@@ -31,6 +32,7 @@ const MAX_META = 255;
 /** The context of one run of an XDP program. */
 export class XdpContext implements RunContext {
   readonly type = "xdp";
+  readonly loadPacket: PacketLoad = NO_PACKET;
   readonly packet: PacketBuffer;
   readonly #md: StructMemory;
 
