@@ -11,6 +11,8 @@ import { failure, type HelperBodies, type HelperFactory, s32, u32, u64 } from ".
 
 /** Bytes that stand for the kernel's `struct task_struct`; it has less than 10 KiB in Linux 6.18. */
 const TASK_SIZE = 16_384;
+/** The longest name of a task, without its NUL. */
+const MAX_NAME = 15;
 /** Bytes of `struct bpf_pidns_info`. */
 const PIDNS_INFO_SIZE = 8;
 
@@ -25,21 +27,20 @@ function taskAddress(env: Environment): () => bigint {
 
 const currentTask: HelperFactory = (env) => taskAddress(env);
 
-const currentComm: HelperFactory = ({ memory, task }) => {
-  const name = new TextEncoder().encode(task.comm).slice(0, 15);
-  return (_context, r1, r2) => {
-    const target = memory.slice(r1, u32(r2), true);
-    if (target.length === 0) return failure("EINVAL");
-    target.fill(0);
-    target.set(name.subarray(0, target.length - 1));
-    return 0n;
-  };
+const currentComm: HelperFactory = (env) => (_context, r1, r2) => {
+  const name = new TextEncoder().encode(env.task.comm).subarray(0, MAX_NAME);
+  const target = env.memory.slice(r1, u32(r2), true);
+  if (target.length === 0) return failure("EINVAL");
+  target.fill(0);
+  target.set(name.subarray(0, target.length - 1));
+  return 0n;
 };
 
-const ancestorCgroup: HelperFactory = ({ task }) => (_context, r1) => task.cgroups[s32(r1)] ?? 0n;
+const ancestorCgroup: HelperFactory = (env) => (_context, r1) => env.task.cgroups[s32(r1)] ?? 0n;
 
-const namespacePid: HelperFactory = ({ memory, task }) => (_context, r1, r2, r3, r4) => {
-  const { device, inode, pid, tgid } = task.namespace;
+const namespacePid: HelperFactory = (env) => (_context, r1, r2, r3, r4) => {
+  const { memory } = env;
+  const { device, inode, pid, tgid } = env.task.namespace;
   const size = u32(r4);
   const target = memory.slice(r3, size, true);
   if (size !== PIDNS_INFO_SIZE || u64(r1) !== device || u64(r2) !== inode) {
@@ -55,16 +56,10 @@ const pair = (high: number, low: number): bigint => BigInt(high >>> 0) << 32n | 
 
 /** Helpers that tell which task and CPU the program runs on, and random numbers. */
 export const TASK_HELPERS: HelperBodies = {
-  get_current_pid_tgid: ({ task }) => {
-    const value = pair(task.tgid, task.pid);
-    return () => value;
-  },
-  get_current_uid_gid: ({ task }) => {
-    const value = pair(task.gid, task.uid);
-    return () => value;
-  },
+  get_current_pid_tgid: (env) => () => pair(env.task.tgid, env.task.pid),
+  get_current_uid_gid: (env) => () => pair(env.task.gid, env.task.uid),
   get_current_comm: currentComm,
-  get_current_cgroup_id: ({ task }) => () => task.cgroups.at(-1) ?? 0n,
+  get_current_cgroup_id: (env) => () => env.task.cgroups.at(-1) ?? 0n,
   get_current_ancestor_cgroup_id: ancestorCgroup,
   get_ns_current_pid_tgid: namespacePid,
   get_current_task: currentTask,
