@@ -6,6 +6,7 @@
  */
 
 import { EpassError } from "../../errors.ts";
+import type { ArrayGeometry } from "../../runtime/layout.ts";
 import { ERRNO } from "../errno.ts";
 import {
   BaseMap,
@@ -18,18 +19,6 @@ import {
 } from "./map.ts";
 import { MapStorage } from "./storage.ts";
 import { Values } from "./values.ts";
-
-/** Where the elements of an array lie. Sizes are in bytes. */
-export interface ArrayGeometry {
-  /** Address of the first value of CPU 0. */
-  readonly base: number;
-  /** Distance between two values. */
-  readonly stride: number;
-  /** Distance between the values of two CPUs; 0 where they share them. */
-  readonly cpuStride: number;
-  /** Number of elements. */
-  readonly maxEntries: number;
-}
 
 /** An array, or an array for each CPU. */
 export class ArrayMap extends BaseMap {

@@ -1,15 +1,15 @@
 /**
- * The hash of a key. The bytes are taken as 32-bit words, least significant byte first, the last one filled up with zeros;
- * each is mixed in by `h = (h ^ word) * 0x9e3779b1; h ^= h >>> 15`, and the end is `h * 0x85ebca77; h ^ h >>> 13`. The IR code
- * of `lib/runtime` computes the same.
+ * The hash of a key, as `lib/runtime/layout.ts` describes it.
  *
  * @module
  */
 
-/** Multiplier of each word: the golden ratio as a prime (xxHash32, PRIME32_1). */
-export const HASH_WORD_FACTOR = 0x9e37_79b1;
-/** Multiplier of the end (xxHash32, PRIME32_2). */
-export const HASH_END_FACTOR = 0x85eb_ca77;
+import { HASH_FACTOR, HASH_SHIFT } from "../../runtime/layout.ts";
+
+const mix = (h: number, factor: number, shift: number): number => {
+  const product = Math.imul(h, factor);
+  return product ^ product >>> shift;
+};
 
 /**
  * Hashes a key.
@@ -22,15 +22,12 @@ export function hashKey(key: Uint8Array): number {
   let h = key.length;
   for (let i = 0; i < whole; i += 4) {
     const word = key[i] | key[i + 1] << 8 | key[i + 2] << 16 | key[i + 3] << 24;
-    h = Math.imul(h ^ word, HASH_WORD_FACTOR);
-    h ^= h >>> 15;
+    h = mix(h ^ word, HASH_FACTOR.word, HASH_SHIFT.word);
   }
   if (whole < key.length) {
     let word = 0;
     for (let i = key.length - 1; i >= whole; i--) word = word << 8 | key[i];
-    h = Math.imul(h ^ word, HASH_WORD_FACTOR);
-    h ^= h >>> 15;
+    h = mix(h ^ word, HASH_FACTOR.word, HASH_SHIFT.word);
   }
-  h = Math.imul(h, HASH_END_FACTOR);
-  return (h ^ h >>> 13) >>> 0;
+  return mix(h, HASH_FACTOR.end, HASH_SHIFT.end) >>> 0;
 }

@@ -5,8 +5,9 @@
  */
 
 import { EpassError } from "../../errors.ts";
+import { HASH_ELEMENT, HASH_STATE, type HashGeometry } from "../../runtime/layout.ts";
 import { ERRNO } from "../errno.ts";
-import { HASH_ELEMENT, HASH_STATE, type HashGeometry, HashTable } from "./hash_table.ts";
+import { HashTable } from "./hash_table.ts";
 import { BaseMap, type MapSeed, UPDATE, updateRefusal, type Visitor } from "./map.ts";
 import { MapStorage } from "./storage.ts";
 import { Values } from "./values.ts";
@@ -35,8 +36,11 @@ export class HashMap extends BaseMap {
     }
     const storage = new MapStorage(seed.host.memory, name);
     this.values = new Values(seed, storage, this.perCpu);
-    const { footprint } = this.values;
-    this.table = new HashTable(storage, name, keySize, footprint, maxEntries);
+    const { copies, stride } = this.values;
+    const cpuStride = this.perCpu ? stride : 0;
+    const evicts = this.keepsElements;
+    const sizes = { keySize, valueSize, cpuStride, maxEntries, evicts };
+    this.table = new HashTable(storage, name, sizes, copies);
   }
 
   /** Where its elements lie. */
@@ -61,12 +65,12 @@ export class HashMap extends BaseMap {
   override lookup(key: Uint8Array, cpu: number): number {
     const element = this.table.find(key);
     if (element === 0) return 0;
-    return this.valuesOf(element) + (this.perCpu ? cpu * this.values.stride : 0);
+    return this.valuesOf(element) + cpu * this.geometry.cpuStride;
   }
 
   override update(key: Uint8Array, value: Uint8Array, flags: number, cpu: number): number {
     return this.put(key, flags, value, (address, bytes) => {
-      this.values.set(address + (this.perCpu ? cpu * this.values.stride : 0), bytes);
+      this.values.set(address + cpu * this.geometry.cpuStride, bytes);
     });
   }
 
@@ -147,7 +151,7 @@ export class HashMap extends BaseMap {
     let count = 0;
     for (const element of this.#elements()) {
       count++;
-      const value = this.valuesOf(element) + (this.perCpu ? cpu * this.values.stride : 0);
+      const value = this.valuesOf(element) + cpu * this.geometry.cpuStride;
       if (!visitor(element + HASH_ELEMENT.key, value)) break;
     }
     return count;
@@ -167,7 +171,7 @@ export class LruHashMap extends HashMap {
   override lookup(key: Uint8Array, cpu: number): number {
     const address = super.lookup(key, cpu);
     if (address !== 0) {
-      const inElement = this.geometry.valueOffset + (this.perCpu ? cpu * this.values.stride : 0);
+      const inElement = this.geometry.valueOffset + cpu * this.geometry.cpuStride;
       this.table.setState(address - inElement, HASH_STATE.referenced);
     }
     return address;

@@ -1,62 +1,30 @@
 /**
- * The hash table behind `hash`, `percpu_hash` and their LRU forms, entirely in guest memory, so that IR code can walk it as
- * well (`lib/runtime`). Words are in the byte order of the program.
- *
- * ```text
- * header   +0 address of the buckets   +4 number of buckets - 1   +8 elements in use
- *          +12 first free element      +16 spare element
- * bucket   address of its first element, 0 if it has none
- * element  +0 address of the next element of its bucket or of the free list   +4 state: 0 free, 1 in use, 3 in use and
- *          looked up since it was made   +8 key, rounded up to 8 bytes   then the values
- * ```
- *
- * There are at least as many buckets as elements in use, up to the capacity; the table doubles by moving the chains to new
- * buckets, so that elements keep their addresses. An update of an existing element takes the spare element and leaves the
- * old one, unchanged, as the next spare: a program that holds a pointer to it sees the old value, as in the kernel.
+ * The hash table behind `hash`, `percpu_hash` and their LRU forms, entirely in guest memory: `lib/runtime/layout.ts` describes
+ * it, and IR code walks it as well.
  *
  * @module
  */
 
+import {
+  chainLimit,
+  HASH_ELEMENT,
+  HASH_HEADER,
+  HASH_STATE,
+  type HashGeometry,
+} from "../../runtime/layout.ts";
 import { GuestFault } from "../fault.ts";
 import { Chunks } from "./chunks.ts";
 import { hashKey } from "./hash.ts";
 import { roundUp8 } from "./map.ts";
 import type { MapStorage } from "./storage.ts";
 
-/** Offsets in bytes of the words of the header, and its size. */
-export const HASH_HEADER = {
-  buckets: 0,
-  mask: 4,
-  count: 8,
-  free: 12,
-  spare: 16,
-  size: 24,
-} as const;
-
-/** Offsets in bytes in an element. */
-export const HASH_ELEMENT = { next: 0, state: 4, key: 8 } as const;
-
-/** States of an element. */
-export const HASH_STATE = { free: 0, used: 1, referenced: 3 } as const;
-
 /** Buckets of a table that may grow. */
 const FIRST_BUCKETS = 1024;
 /** Most buckets. */
 const MAX_BUCKETS = 1 << 26;
 
-/** Where a table lies. Sizes are in bytes. */
-export interface HashGeometry {
-  /** Address of the header. */
-  readonly header: number;
-  /** Size of a key. */
-  readonly keySize: number;
-  /** Offset of the values in an element. */
-  readonly valueOffset: number;
-  /** Size of the values of an element together. */
-  readonly valueBytes: number;
-  /** The most elements in use. */
-  readonly maxEntries: number;
-}
+/** What decides how a table lies. Sizes are in bytes. */
+export type HashSizes = Omit<HashGeometry, "header" | "valueOffset">;
 
 /** A hash table in guest memory. */
 export class HashTable {
@@ -73,29 +41,24 @@ export class HashTable {
    *
    * @param storage Where.
    * @param name Name of the map, for messages.
-   * @param keySize Size of a key in bytes.
-   * @param valueBytes Size of the values of an element in bytes, a multiple of 8.
-   * @param maxEntries The most elements in use.
+   * @param sizes Its geometry, without the place.
+   * @param copies Number of values of an element.
    * @throws {UnsupportedError} If guest memory is exhausted.
    */
-  constructor(
-    storage: MapStorage,
-    name: string,
-    keySize: number,
-    valueBytes: number,
-    maxEntries: number,
-  ) {
+  constructor(storage: MapStorage, name: string, sizes: HashSizes, copies: number) {
     this.#storage = storage;
     this.#name = name;
+    const { keySize, valueSize, maxEntries } = sizes;
     const valueOffset = HASH_ELEMENT.key + roundUp8(keySize);
-    this.#chunks = new Chunks(storage, valueOffset + valueBytes, maxEntries + 1);
+    const stride = valueOffset + copies * roundUp8(valueSize);
+    this.#chunks = new Chunks(storage, stride, maxEntries + 1);
     const power = 2 ** Math.ceil(Math.log2(maxEntries));
     this.#mostBuckets = Math.min(power, MAX_BUCKETS);
     const buckets = Math.min(this.#mostBuckets, FIRST_BUCKETS);
     this.#header = storage.allocate(HASH_HEADER.size + 4 * buckets);
     this.#set(HASH_HEADER.buckets, this.#header + HASH_HEADER.size);
     this.#set(HASH_HEADER.mask, buckets - 1);
-    this.geometry = { header: this.#header, keySize, valueOffset, valueBytes, maxEntries };
+    this.geometry = { ...sizes, header: this.#header, valueOffset };
   }
 
   #get(field: number): number {
@@ -161,9 +124,9 @@ export class HashTable {
     return this.#get(HASH_HEADER.buckets) + 4 * (hashKey(key) & this.#get(HASH_HEADER.mask));
   }
 
-  /** Follows a chain at most as far as there are elements: a program may have closed it to a circle. */
+  /** Follows a chain, at most as far as it can lead. */
   #follow(link: number, steps: number): number {
-    if (steps <= this.#chunks.capacity) return this.#storage.u32(link);
+    if (steps <= chainLimit(this.geometry.maxEntries)) return this.#storage.u32(link);
     throw new GuestFault("helper", `cannot use map ${this.#name}: its storage was overwritten`);
   }
 
@@ -269,7 +232,7 @@ export class HashTable {
     if (element === 0) return 0;
     storage.setU32(link, storage.u32(element + HASH_ELEMENT.next));
     this.setState(element, HASH_STATE.free);
-    this.#set(HASH_HEADER.count, Math.max(0, this.count - 1));
+    this.#set(HASH_HEADER.count, this.count - 1);
     return element;
   }
 

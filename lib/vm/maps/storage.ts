@@ -5,7 +5,6 @@
  */
 
 import { UnsupportedError } from "../../errors.ts";
-import { GuestFault } from "../fault.ts";
 import { GUEST_BASE, type GuestMemory } from "../memory.ts";
 import type { SpecialField } from "./fields.ts";
 
@@ -58,7 +57,7 @@ export class MapStorage {
   #offset(address: number, size: number): number {
     const offset = address - GUEST_BASE;
     if (offset >= 0 && offset + size <= this.#memory.bytes.length) return offset;
-    throw new GuestFault("helper", `cannot use map ${this.#name}: its storage was overwritten`);
+    throw this.#memory.fault(BigInt(address), size, false);
   }
 
   /**
