@@ -77,6 +77,13 @@ export type * from "./lib/vm/providers.ts";
 export type { Action, OutputRecord, RecordLimits, Redirect } from "./lib/vm/records.ts";
 export type { VariableValue } from "./lib/vm/symbols.ts";
 export type { TraceStep } from "./lib/vm/trace.ts";
+export type {
+  ParameterType,
+  ParameterTypes,
+  TypedArguments,
+  TypedBody,
+  TypedResult,
+} from "./lib/vm/typed_helper.ts";
 export * from "./lib/vm/typed_json.ts";
 export type { TypedValue } from "./lib/vm/typed_layout.ts";
 export { MapError, type TypedMap } from "./lib/vm/typed_map.ts";

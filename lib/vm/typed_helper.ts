@@ -8,7 +8,7 @@ import type { Environment } from "./environment.ts";
 import { GuestFault } from "./fault.ts";
 import { readForeignString } from "./foreign_memory.ts";
 import type { HelperFactory } from "./helpers/body.ts";
-import type { HelperContext } from "./machine.ts";
+import type { Helper, HelperContext } from "./machine.ts";
 import type { GuestMap } from "./maps/map.ts";
 
 /** What a parameter is; `memory` and `buffer` take two registers, an address and a size. */
@@ -48,7 +48,7 @@ export type TypedResult = number | bigint | boolean | void;
 
 /** The body of a helper with a signature. */
 export type TypedBody<P extends readonly ParameterType[]> = (
-  env: Environment,
+  context: HelperContext,
   ...args: TypedArguments<P>
 ) => TypedResult;
 
@@ -120,9 +120,9 @@ const READERS: { readonly [T in ParameterType]: (call: Call) => ParameterTypes[T
  *
  * @example
  * ```ts ignore
- * const checksum = typedHelper(["memory", "u32"], (_env, bytes, seed) =>
+ * const checksum = typedHelper(["memory", "u32"], (_context, bytes, seed) =>
  *   bytes.reduce((sum, byte) => sum + byte, seed));
- * vm.registerHelper(200, checksum);
+ * table.set(200, checksum(env));
  * ```
  */
 export function typedHelper<const P extends readonly ParameterType[]>(
@@ -133,7 +133,25 @@ export function typedHelper<const P extends readonly ParameterType[]>(
   return (env) => (context, r1, r2, r3, r4, r5) => {
     const call = new Call(env, context, [r1, r2, r3, r4, r5]);
     const args = readers.map((read) => read(call)) as TypedArguments<P>;
-    const result = body(env, ...args);
+    const result = body(context, ...args);
     return BigInt.asUintN(64, BigInt(result ?? 0));
   };
+}
+
+/** How a body is given to a registration: as it is called, or with its signature. */
+export type BodyArguments =
+  | readonly [body: Helper]
+  | readonly [params: readonly ParameterType[], body: TypedBody<readonly ParameterType[]>];
+
+/**
+ * The body that a registration means.
+ *
+ * @param env The environment.
+ * @param how The body, or its signature and the body.
+ * @returns What engines call.
+ */
+export function bodyOf(env: Environment, how: BodyArguments): Helper {
+  if (how.length === 1) return how[0];
+  const [params, body] = how;
+  return typedHelper(params, body)(env);
 }

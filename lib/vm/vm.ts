@@ -5,6 +5,7 @@
  */
 
 import { EpassError } from "../errors.ts";
+import { helperByName } from "../isa/helpers.ts";
 import type { Program } from "../object/program.ts";
 import { loadProgram } from "../object/load.ts";
 import { type SourceLine, sourceLineAt } from "../object/source_line.ts";
@@ -29,6 +30,7 @@ import { loadsFrom } from "./packet_load.ts";
 import type { GuestMemory } from "./memory.ts";
 import type { Action, OutputRecord, Redirect } from "./records.ts";
 import { traceRun, type TraceStep } from "./trace.ts";
+import { type BodyArguments, bodyOf, type ParameterType, type TypedBody } from "./typed_helper.ts";
 import { type TypedMap, typedMaps } from "./typed_map.ts";
 
 /** Options of {@link Vm.load} and {@link Vm.loadSync}. */
@@ -226,23 +228,58 @@ export class Vm {
   }
 
   /**
-   * Makes a helper callable.
+   * Makes a helper callable, in place of that of the sandbox.
    *
-   * @param id Its id (UAPI `enum bpf_func_id`).
-   * @param helper Its body.
+   * @param helper Its id (UAPI `enum bpf_func_id`), or its name.
+   * @param body Its body.
+   * @throws {EpassError} If no helper has the name.
    */
-  registerHelper(id: number, helper: Helper): void {
-    this.#sandbox.helpers.set(id, helper);
+  registerHelper(helper: number | string, body: Helper): void;
+  /**
+   * Makes a helper with a signature callable.
+   *
+   * @param helper Its id (UAPI `enum bpf_func_id`), or its name.
+   * @param params What its parameters are, in the order of the registers.
+   * @param body Its body.
+   * @throws {EpassError} If no helper has the name.
+   *
+   * @example
+   * ```ts ignore
+   * vm.registerHelper("get_prandom_u32", [], () => 4);
+   * ```
+   */
+  registerHelper<const P extends readonly ParameterType[]>(
+    helper: number | string,
+    params: P,
+    body: TypedBody<P>,
+  ): void;
+  registerHelper(helper: number | string, ...how: BodyArguments): void {
+    const id = typeof helper === "number" ? helper : helperByName(helper)?.id;
+    if (id === undefined) throw new EpassError(`cannot register ${helper}: no helper has the name`);
+    this.#sandbox.helpers.set(id, bodyOf(this.#sandbox.environment, how));
   }
 
   /**
-   * Makes a kfunc callable.
+   * Makes a kfunc callable, in place of that of the sandbox.
    *
    * @param name Its name, or `#` and its BTF id where the program has no name for it.
    * @param body Its body.
    */
-  registerKfunc(name: string, body: Helper): void {
-    this.#sandbox.kfuncs.set(name, body);
+  registerKfunc(name: string, body: Helper): void;
+  /**
+   * Makes a kfunc with a signature callable.
+   *
+   * @param name Its name, or `#` and its BTF id where the program has no name for it.
+   * @param params What its parameters are, in the order of the registers.
+   * @param body Its body.
+   */
+  registerKfunc<const P extends readonly ParameterType[]>(
+    name: string,
+    params: P,
+    body: TypedBody<P>,
+  ): void;
+  registerKfunc(name: string, ...how: BodyArguments): void {
+    this.#sandbox.kfuncs.set(name, bodyOf(this.#sandbox.environment, how));
   }
 
   /**
