@@ -12,6 +12,7 @@ import type { IrModule, ModuleFunction } from "./ir/module.ts";
 import { parseModule } from "./ir/parse.ts";
 import { printModule } from "./ir/print.ts";
 import type { Version } from "./isa/ops.ts";
+import type { LiftContext } from "./lift/calls.ts";
 import { liftContext } from "./lift/context.ts";
 import { liftFunction } from "./lift/lift.ts";
 import { composeProgram } from "./object/compose.ts";
@@ -24,7 +25,7 @@ import type { PassEnvironment } from "./passes/pass.ts";
 import { BPF_PIPELINES, type Level } from "./passes/pipeline.ts";
 import { type PassObserver, runPasses } from "./passes/run.ts";
 import type { PassUse } from "./passes/selection.ts";
-import { compileToBpf } from "./targets/bpf/target.ts";
+import { type BpfTargetOptions, compileToBpf } from "./targets/bpf/target.ts";
 
 /** How to compile. */
 export interface CompileOptions {
@@ -98,13 +99,25 @@ function codeSize(code: FunctionCode): number {
   return slots;
 }
 
-/** Optimises a function by the passes that the options ask for. */
-function optimise(fn: IrFunction, options: CompileOptions, environment: PassEnvironment): void {
-  const { check, observer, passes = BPF_PIPELINES[options.level ?? 0] } = options;
+/** Runs passes over a function. */
+function optimise(
+  fn: IrFunction,
+  passes: readonly PassUse[],
+  { check, observer }: CompileOptions,
+  environment: PassEnvironment,
+): void {
   runPasses(fn, passes, environment, {
     ...(check === undefined ? {} : { check }),
     ...(observer === undefined ? {} : { observer }),
   });
+}
+
+/** What to try, in order: where the passes of a level take more registers than there are, those of the first one. */
+function attemptsOf({ level = 0, passes }: CompileOptions): readonly (readonly PassUse[])[] {
+  if (passes !== undefined) return [passes];
+  return level === 0 || level === 1
+    ? [BPF_PIPELINES[level]]
+    : [BPF_PIPELINES[level], BPF_PIPELINES[1]];
 }
 
 /** The instructions of a function as they are, with what is attached to them. */
@@ -152,6 +165,64 @@ export function liftProgram(program: Program): IrModule {
   return { order: program.order, functions };
 }
 
+/** Takes the functions of one program through SSA. */
+class FunctionCompiler {
+  readonly #program: Program;
+  readonly #options: CompileOptions;
+  readonly #context: LiftContext;
+  readonly #target: BpfTargetOptions;
+  readonly #environment: PassEnvironment;
+  readonly #attempts: readonly (readonly PassUse[])[];
+  /** The input may stay where optimising makes it longer, unless it has instructions that are not wanted. */
+  readonly #mayKeep: boolean;
+
+  constructor(program: Program, options: CompileOptions) {
+    const { registers, check } = options;
+    const { order } = program;
+    const newest = cpuOf(program);
+    const cpu = options.cpu ?? newest;
+    this.#program = program;
+    this.#options = options;
+    this.#context = liftContext(program);
+    this.#attempts = attemptsOf(options);
+    const optimises = this.#attempts[0].length > 0;
+    this.#mayKeep = optimises && registers === undefined && newest <= cpu;
+    const { kernelHelpers } = this.#context;
+    this.#environment = { target: "bpf", cpu, order, kernelHelpers };
+    this.#target = {
+      cpu,
+      order,
+      holes: optimises && kernelHelpers,
+      ...(registers === undefined ? {} : { registers }),
+      ...(check === undefined ? {} : { check }),
+    };
+  }
+
+  /** The new code of a function that has so many slots; null if it is to be kept. */
+  compile(index: number, slots: number): FunctionCode | null {
+    let failure: EpassError | null = null;
+    for (const passes of this.#attempts) {
+      try {
+        const code = this.#attempt(index, passes);
+        if (!this.#mayKeep || codeSize(code) <= slots) return code;
+        failure = null;
+      } catch (error) {
+        if (!(error instanceof EpassError)) throw error;
+        failure = error;
+      }
+    }
+    if (failure !== null) throw failure;
+    return null;
+  }
+
+  #attempt(index: number, passes: readonly PassUse[]): FunctionCode {
+    const fn = liftFunction(this.#program, index, this.#context);
+    if (this.#options.check === true) assertValid(fn);
+    optimise(fn, passes, this.#options, this.#environment);
+    return compileToBpf(fn, this.#target);
+  }
+}
+
 /**
  * Compiles a program: every function that can be lifted is emitted anew, in place.
  *
@@ -172,39 +243,21 @@ export function compileProgram(program: Program, options: CompileOptions = {}): 
   if (program.format === "epir") {
     return compileProgram(asObject(program), { to: "epir", ...options });
   }
-  const { registers, check } = options;
-  const cpu = options.cpu ?? cpuOf(program);
-  const target = {
-    cpu,
-    order: program.order,
-    ...(registers === undefined ? {} : { registers }),
-    ...(check === undefined ? {} : { check }),
-  };
-  const context = liftContext(program);
-  const { kernelHelpers } = context;
-  const environment = { target: "bpf", cpu, order: program.order, kernelHelpers } as const;
-  // Code that optimisation made longer is not worth its place, unless the input needs instructions that are not wanted.
-  const optimised = (options.passes ?? BPF_PIPELINES[options.level ?? 0]).length > 0;
-  const mayKeep = optimised && registers === undefined && cpuOf(program) <= cpu;
+  const compiler = new FunctionCompiler(program, options);
   const changes = new Map<number, FunctionCode>();
   const functions = program.functions.map((fn): FunctionReport => {
-    const about = { name: fn.name, section: fn.section.name, insnsBefore: sizeOf(fn) };
+    const insnsBefore = sizeOf(fn);
+    const about = { name: fn.name, section: fn.section.name, insnsBefore };
     const unlifted = (reason: string): FunctionReport => (
-      { ...about, insnsAfter: about.insnsBefore, lifted: false, reason }
+      { ...about, insnsAfter: insnsBefore, lifted: false, reason }
     );
     const wanted = options.verbatim?.get(fn.index);
     if (wanted !== undefined) return unlifted(wanted);
     try {
-      const lifted = liftFunction(program, fn.index, context);
-      if (check === true) assertValid(lifted);
-      optimise(lifted, options, environment);
-      const code = compileToBpf(lifted, target);
-      const insnsAfter = codeSize(code);
-      if (mayKeep && insnsAfter > about.insnsBefore) {
-        return { ...about, insnsAfter: about.insnsBefore, lifted: true };
-      }
+      const code = compiler.compile(fn.index, insnsBefore);
+      if (code === null) return { ...about, insnsAfter: insnsBefore, lifted: true };
       changes.set(fn.index, code);
-      return { ...about, insnsAfter, lifted: true };
+      return { ...about, insnsAfter: codeSize(code), lifted: true };
     } catch (error) {
       if (!(error instanceof EpassError)) throw error;
       return unlifted(error.message);
@@ -275,7 +328,9 @@ export function compileModule(module: IrModule, options: CompileOptions = {}): P
   const { cpu, order } = target;
   const environment = { target: "bpf", cpu, order, kernelHelpers: true } as const;
   const functions = module.functions.map(({ name, section, global, subprogram, params, body }) => {
-    if (body instanceof IrFunction) optimise(body, options, environment);
+    if (body instanceof IrFunction) {
+      optimise(body, attemptsOf(options)[0], options, environment);
+    }
     const code = body instanceof IrFunction ? compileToBpf(body, target) : body.code;
     return { name, section, global, subprogram, params, code };
   });

@@ -18,8 +18,8 @@ import { type Level, PASSES } from "../lib/passes/pipeline.ts";
 import type { PassObserver } from "../lib/passes/run.ts";
 import { parsePasses } from "../lib/passes/selection.ts";
 import { filesBelow } from "./corpus.ts";
-import { judgeCorpus } from "./kernel_judge.ts";
-import { CORPUS } from "./kernel_rows.ts";
+
+const CORPUS = `${Deno.env.get("EPASS_SHARED") ?? "../shared"}/corpus`;
 
 /** Figures of a group of functions. */
 interface Group {
@@ -115,4 +115,7 @@ if (values.time) {
   }
   for (const [what, n] of counts) console.log(`${String(n).padStart(8)} ${what}`);
 }
-if (values.kernel) judgeCorpus(options, positionals);
+if (values.kernel) {
+  const { judgeCorpus } = await import("./kernel_judge.ts");
+  judgeCorpus(options, positionals);
+}

@@ -4,12 +4,17 @@
  * @module
  */
 
+import { bitCount } from "./bit_count.ts";
 import { copyPropagation } from "./copy_propagation.ts";
 import { deadCode } from "./dead_code.ts";
+import { deadStores } from "./dead_stores.ts";
 import { ifConversion } from "./if_conversion.ts";
+import { loadElimination } from "./load_elimination.ts";
+import { loopIdiom } from "./loop_idiom.ts";
 import { mergeBlocks } from "./merge_blocks.ts";
 import type { Pass } from "./pass.ts";
 import { simplify } from "./simplify.ts";
+import { valueNumbering } from "./value_numbering.ts";
 import { parsePass, type PassUse } from "./selection.ts";
 
 /** Optimisation level: none, what is cheap, all that pays, all there is, and for size. */
@@ -17,20 +22,37 @@ export type Level = 0 | 1 | 2 | 3 | "s";
 
 /** All passes, by name. */
 export const PASSES: readonly Pass[] = [
+  bitCount,
   copyPropagation,
   deadCode,
+  deadStores,
   ifConversion,
+  loopIdiom,
+  loadElimination,
   mergeBlocks,
   simplify,
+  valueNumbering,
+];
+
+/** All that pays. */
+const FULL = [
+  "copy-propagation",
+  "simplify",
+  "load-elimination",
+  "value-numbering",
+  "simplify",
+  "dead-code",
+  "dead-stores",
+  "dead-code",
 ];
 
 /** Passes for the kernel, in order, by level. */
 const BPF: { readonly [K in Level]: readonly string[] } = {
   0: [],
   1: ["copy-propagation", "simplify", "dead-code"],
-  2: ["copy-propagation", "simplify", "dead-code"],
-  3: ["copy-propagation", "simplify", "dead-code"],
-  s: ["copy-propagation", "simplify", "dead-code"],
+  2: FULL,
+  3: FULL,
+  s: FULL,
 };
 
 /** Passes for the virtual machine, in order. */

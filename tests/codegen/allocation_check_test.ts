@@ -9,6 +9,7 @@ import { loadProgram } from "../../lib/object/load.ts";
 import type { BpfInsn } from "../../lib/targets/bpf/code.ts";
 import { emitBpf } from "../../lib/targets/bpf/emit.ts";
 import { frameExtent } from "../../lib/targets/bpf/frame.ts";
+import { slotsBelow } from "../../lib/targets/bpf/spill_slots.ts";
 import { type RunResult, Vm } from "../../lib/vm/vm.ts";
 import { Random } from "../support/random.ts";
 import {
@@ -127,7 +128,9 @@ Deno.test("the checker catches corruption, and what it lets pass changes nothing
       const frames = lifted.functions.map(frameExtent);
       if (valid.some(({ slotCount }, i) => frames[i] + 8 * slotCount > 512)) continue;
       const codes = new Map(
-        valid.map((code, i) => [i, emitBpf(machines[i], code, frames[i], 4)] as const),
+        valid.map((code, i) =>
+          [i, emitBpf(machines[i], code, slotsBelow(frames[i], code.slotCount), 4)] as const
+        ),
       );
       const expected = run(lifted, codes);
       for (let round = 0; round < 40; round++) {
@@ -140,7 +143,12 @@ Deno.test("the checker catches corruption, and what it lets pass changes nothing
           caught++;
           continue;
         }
-        const code = emitBpf(machines[at], corrupted, frames[at], 4);
+        const code = emitBpf(
+          machines[at],
+          corrupted,
+          slotsBelow(frames[at], corrupted.slotCount),
+          4,
+        );
         const result = run(lifted, new Map(codes).set(at, code));
         assert.ok(
           same(expected, result),

@@ -70,19 +70,19 @@ export class CodeBuffer {
 class Emitter {
   readonly #fn: MachineFunction<BpfInsn>;
   readonly #allocated: AllocatedFunction<BpfInsn>;
-  readonly #frame: number;
+  readonly #slots: readonly number[];
   readonly #cpu: Version;
   readonly buffer: CodeBuffer;
 
   constructor(
     fn: MachineFunction<BpfInsn>,
     allocated: AllocatedFunction<BpfInsn>,
-    frame: number,
+    slots: readonly number[],
     cpu: Version,
   ) {
     this.#fn = fn;
     this.#allocated = allocated;
-    this.#frame = frame;
+    this.#slots = slots;
     this.#cpu = cpu;
     this.buffer = new CodeBuffer(
       allocated.blocks.reduce((most, { id }) => Math.max(most, id), 0) + 1,
@@ -113,19 +113,15 @@ class Emitter {
         this.buffer.push(new Instruction(BPF.movReg, dst, src), null);
         return;
       case "store":
-        this.buffer.push(new Instruction(BPF.store64, FRAME_REGISTER, src, this.#slot(dst)), null);
+        this.buffer.push(new Instruction(BPF.store64, FRAME_REGISTER, src, this.#slots[dst]), null);
         return;
       case "load":
-        this.buffer.push(new Instruction(BPF.load64, dst, FRAME_REGISTER, this.#slot(src)), null);
+        this.buffer.push(new Instruction(BPF.load64, dst, FRAME_REGISTER, this.#slots[src]), null);
         return;
       case "remat":
         this.#rematerialise(step.vreg, dst);
         return;
     }
-  }
-
-  #slot(index: number): number {
-    return -(this.#frame + 8 * (index + 1));
   }
 
   #rematerialise(vreg: number, dst: number): void {
@@ -188,17 +184,17 @@ class Emitter {
  *
  * @param fn Its machine form.
  * @param allocated Its allocation.
- * @param frame Bytes of the stack that belong to the program itself; spill slots go below.
+ * @param slots Offsets of the spill slots from the frame pointer.
  * @param cpu Newest ISA version that may be used.
  * @returns The code.
  */
 export function emitBpf(
   fn: MachineFunction<BpfInsn>,
   allocated: AllocatedFunction<BpfInsn>,
-  frame: number,
+  slots: readonly number[],
   cpu: Version,
 ): FunctionCode {
-  const emitter = new Emitter(fn, allocated, frame, cpu);
+  const emitter = new Emitter(fn, allocated, slots, cpu);
   emitter.run();
   const { insns, origins, relocations, core, targets } = relaxJumps(emitter.buffer, cpu);
   return { insns, origins: Int32Array.from(origins), relocations, core, targets };

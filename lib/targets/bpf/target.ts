@@ -15,9 +15,10 @@ import type { Version } from "../../isa/ops.ts";
 import type { FunctionCode } from "../../object/program.ts";
 import { BPF, BpfInsn, bpfRegisters } from "./code.ts";
 import { emitBpf } from "./emit.ts";
-import { FRAME_SIZE, frameExtent } from "./frame.ts";
+import { FRAME_SIZE } from "./frame.ts";
 import { expandSelects } from "./expand_selects.ts";
 import { lowerToBpf } from "./lower.ts";
+import { spillSlots } from "./spill_slots.ts";
 
 /** How to generate code. */
 export interface BpfTargetOptions {
@@ -27,6 +28,8 @@ export interface BpfTargetOptions {
   readonly order: ByteOrder;
   /** Registers that the allocator may choose, a mask of r0 to r9; all by default. At least three. */
   readonly registers?: number;
+  /** Whether spill slots may be in holes of the program's own frame; if helper ids mean what they mean to Linux. */
+  readonly holes?: boolean;
   /** Whether to validate the register allocation; for tests, and when in doubt. */
   readonly check?: boolean;
 }
@@ -71,12 +74,15 @@ export function compileToBpf(fn: IrFunction, options: BpfTargetOptions): Functio
   const machine = lowerToBpf(fn, options);
   const allocated = allocateRegisters(machine, bpfRegisters(options.registers), makeJump);
   if (options.check === true) validate(machine, allocated);
-  const own = allocated.slotCount === 0 ? 0 : frameExtent(fn);
-  if (own + allocated.slotCount * 8 > FRAME_SIZE) {
+  const { slotCount } = allocated;
+  const { cpu, order } = options;
+  const environment = { target: "bpf", cpu, order, kernelHelpers: true } as const;
+  const slots = spillSlots(fn, slotCount, options.holes === true ? environment : null);
+  if (slots.length < slotCount) {
     throw new UnsupportedError(
-      `cannot allocate registers: ${allocated.slotCount} spill slots do not fit beside the ${own} bytes of stack in use`,
+      `cannot allocate registers: ${slotCount} spill slots do not fit beside the stack in use`,
       { function: fn.name },
     );
   }
-  return emitBpf(machine, allocated, own, options.cpu);
+  return emitBpf(machine, allocated, slots, cpu);
 }
