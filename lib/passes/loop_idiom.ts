@@ -247,6 +247,8 @@ function run(fn: IrFunction, context: PassContext): boolean {
     const idiom = findIdiom(loop);
     if (idiom === null) continue;
     const access = idiom.kind === "sum" ? idiom.load : idiom.store;
+    // The sums are little-endian.
+    if (idiom.kind === "sum" && access.size > 1 && context.order === "big") continue;
     // The size in bytes of a count that is not known could wrap.
     if (trips.kind !== "constant" && access.size !== 1) continue;
     const replacement = new Replacement(fn, loop, idiom);

@@ -1,0 +1,88 @@
+import { equal } from "node:assert/strict";
+import { intrinsicFunction } from "../../../lib/targets/wasm/intrinsics.ts";
+import { encodeModule, SignatureTable } from "../../../lib/targets/wasm/module.ts";
+
+const BASE = 0x1_0000;
+const PAGE = 0x1_0000;
+
+/** An intrinsic over one page of memory, by its name. */
+function instantiate(name: string) {
+  const memory = new WebAssembly.Memory({ initial: 1 });
+  const table = new WebAssembly.Table({ element: "anyfunc", initial: 0 });
+  const fuel = new WebAssembly.Global({ value: "i32", mutable: true }, 0);
+  const { bytes } = encodeModule([], [intrinsicFunction(name, BASE)!], new SignatureTable());
+  const host = { memory, functions: table, fuel };
+  const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { host });
+  const call = instance.exports.f0 as (...args: bigint[]) => bigint;
+  return { bytes: new Uint8Array(memory.buffer), call };
+}
+
+/** Bytes that differ from their neighbours. */
+const pattern = (bytes: Uint8Array): void => bytes.forEach((_, i) => bytes[i] = i * 7 + (i >> 8));
+
+Deno.test("memory.copy copies, or refuses and does nothing", () => {
+  const { bytes, call } = instantiate("memory.copy");
+  pattern(bytes);
+  const before = bytes.slice();
+  const at = (offset: number) => BigInt(BASE + offset);
+  equal(call(at(100), at(5000), 33n), 1n);
+  equal(bytes.subarray(100, 133).join(), before.subarray(5000, 5033).join());
+  bytes.set(before);
+  for (
+    const [to, from, size] of [
+      [at(0), at(10), 0n],
+      [at(PAGE - 4), at(10), 5n],
+      [at(10), at(PAGE - 4), 5n],
+      [at(-1), at(10), 5n],
+      [at(0) + (1n << 32n), at(10), 5n],
+      [at(0), at(10), 1n << 32n],
+      [at(0), at(10), -1n],
+      [at(12), at(10), 5n],
+      [at(10), at(10), 5n],
+    ]
+  ) {
+    equal(call(to, from, size), 0n, `${to} ${from} ${size}`);
+    equal(bytes.join(), before.join());
+  }
+  equal(call(at(10), at(12), 5n), 1n, "downwards it reads before it writes");
+  equal(call(at(0), at(PAGE - 16), 16n), 1n, "up to the end");
+});
+
+Deno.test("memory.fill fills, or refuses", () => {
+  const { bytes, call } = instantiate("memory.fill");
+  equal(call(BigInt(BASE + 3), 0x1_07n, 9n), 1n);
+  equal(bytes.subarray(0, 14).join(), "0,0,0,7,7,7,7,7,7,7,7,7,0,0");
+  equal(call(BigInt(BASE + PAGE - 3), 7n, 4n), 0n);
+  equal(call(BigInt(BASE - 1), 7n, 4n), 0n);
+  equal(call(BigInt(BASE), 7n, 0n), 0n);
+  equal(call(BigInt(BASE), 7n, BigInt(PAGE)), 1n);
+});
+
+for (const size of [1, 2, 4]) {
+  Deno.test(`memory.sum.u${8 * size} sums, or refuses`, () => {
+    const { bytes, call } = instantiate(`memory.sum.u${8 * size}`);
+    pattern(bytes);
+    bytes.fill(255, 3000, 9000);
+    const view = new DataView(bytes.buffer);
+    const load = (at: number) =>
+      size === 1
+        ? view.getUint8(at)
+        : size === 2
+        ? view.getUint16(at, true)
+        : view.getUint32(at, true);
+    for (const [start, count] of [[0, 1], [1, 3], [64, 15], [7, 375], [3001, 1400], [2, 64]]) {
+      let expected = 0;
+      for (let i = 0; i < count; i++) expected += load(start + i * size);
+      const sum = call(BigInt(BASE + start), BigInt(count * size));
+      equal(sum, BigInt(expected), `${count} from ${start}`);
+    }
+    equal(call(BigInt(BASE + PAGE - size), BigInt(2 * size)), -1n);
+    equal(call(BigInt(BASE - 1), BigInt(size)), -1n);
+    equal(call(BigInt(BASE), 1n << 20n), -1n);
+    equal(call(BigInt(BASE), 0n), -1n);
+  });
+}
+
+Deno.test("there is no other intrinsic", () => {
+  equal(intrinsicFunction("toString", BASE), null);
+});
