@@ -43,7 +43,7 @@ const startBits: HelperFactory = (env) => (_context, r1, r2, r3) => {
   memory.slice(r1, 16, true).fill(0);
   if (words === 0) return failure("EINVAL");
   if (words > MAX_WORDS) return failure("E2BIG");
-  const bits = readForeign(env, "kernel", u64(r2), 8 * words);
+  const bits = readForeign(env, "kernel", u64(r2), 8 * words)?.slice() ?? null;
   if (bits === null) return failure("EFAULT");
   const copy = heap.allocate(8 * words);
   if (copy === null) return failure("ENOMEM");
