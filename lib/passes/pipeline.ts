@@ -55,8 +55,21 @@ const BPF: { readonly [K in Level]: readonly string[] } = {
   s: FULL,
 };
 
-/** Passes for the virtual machine, in order. */
-const VM: readonly string[] = ["copy-propagation", "simplify", "dead-code"];
+/** Passes for the virtual machine, in order. An access that would fault stays, whether its result is used or not. */
+const VM: readonly string[] = [
+  "copy-propagation",
+  "simplify",
+  "load-elimination",
+  "merge-blocks",
+  "value-numbering",
+  "if-conversion",
+  "bit-count",
+  "loop-idiom",
+  "simplify",
+  "dead-code(loads=0)",
+  "dead-stores",
+  "dead-code(loads=0)",
+];
 
 const uses = (names: readonly string[]): readonly PassUse[] =>
   names.map((name) => parsePass(name, PASSES));
@@ -76,6 +89,8 @@ export const VM_PIPELINE: readonly PassUse[] = uses(VM);
 /** `[before, after, reason]`: somewhere behind each run of the first pass the second must run. */
 export const ORDER: readonly (readonly [before: string, after: string, reason: string])[] = [
   ["copy-propagation", "dead-code", "the moves that nobody reads any more are still there"],
+  ["loop-idiom", "simplify", "it computes with constants"],
+  ["bit-count", "dead-code", "the arithmetic that it replaced is still there"],
 ];
 
 /**
