@@ -12,6 +12,7 @@ import {
   BaseMap,
   MAP_FLAG,
   type MapSeed,
+  UPDATE,
   updateRefusal,
   type Visitor,
   wordAt,
@@ -71,16 +72,17 @@ export class ArrayMap extends BaseMap {
     return index < this.maxEntries ? this.#address(index, cpu) : 0;
   }
 
-  /** What an update gives before it does anything. */
-  #refusal(index: number, flags: number): number {
-    const refusal = updateRefusal(flags, true, this.#values.hasLock);
+  /** What an update gives before it does anything; the world outside is told first of a lock that is not there. */
+  #refusal(index: number, flags: number, outside: boolean): number {
+    const refusal = updateRefusal(flags, true, this.#values.hasLock || !outside);
     if (refusal === -ERRNO.EINVAL) return refusal;
-    return index >= this.maxEntries ? -ERRNO.E2BIG : refusal;
+    if (index >= this.maxEntries) return -ERRNO.E2BIG;
+    return refusal === 0 && flags >= UPDATE.LOCK && !this.#values.hasLock ? -ERRNO.EINVAL : refusal;
   }
 
   override update(key: Uint8Array, value: Uint8Array, flags: number, cpu: number): number {
     const index = wordAt(key, this.little);
-    const refusal = this.#refusal(index, flags);
+    const refusal = this.#refusal(index, flags, false);
     if (refusal !== 0) return refusal;
     const address = this.#address(index, cpu);
     this.#values.set(address, value);
@@ -101,10 +103,12 @@ export class ArrayMap extends BaseMap {
   protected override store(key: Uint8Array, value: Uint8Array, flags: number): number {
     const index = wordAt(key, this.little);
     const refusal = this.#refusal(index, flags);
-    if (refusal === 0) {
-      this.#values.setAll(this.#address(index, 0), value, this.geometry.cpuStride);
+    if (refusal !== 0) return refusal;
+    this.#values.setAll(this.#address(index, 0), value, this.geometry.cpuStride);
+    for (let cpu = 0; cpu < this.#values.copies; cpu++) {
+      this.#values.release(this.#address(index, cpu));
     }
-    return refusal;
+    return 0;
   }
 
   override *keys(): Iterable<Uint8Array<ArrayBuffer>> {

@@ -4,9 +4,12 @@
  * @module
  */
 
-import { type SpecialField, specialFields } from "./fields.ts";
+import { type FieldKind, type SpecialField, specialFields } from "./fields.ts";
 import { type MapHost, type MapSeed, roundUp8 } from "./map.ts";
 import type { MapStorage } from "./storage.ts";
+
+/** Kinds of fields that hold objects. */
+const HOLDERS: ReadonlySet<FieldKind> = new Set(["kptr", "list", "tree"]);
 
 /** Copies values into and out of guest memory. Sizes are in bytes. */
 export class Values {
@@ -21,7 +24,6 @@ export class Values {
   /** Whether a value has a spin lock. */
   readonly hasLock: boolean;
   readonly #fields: readonly SpecialField[];
-  readonly #timers: readonly number[];
   readonly #storage: MapStorage;
   readonly #host: MapHost;
 
@@ -42,12 +44,16 @@ export class Values {
     this.#host = host;
     this.#fields = specialFields(seed.btf, plan.valueType, plan.valueSize);
     this.hasLock = this.#fields.some(({ kind }) => kind === "lock");
-    this.#timers = this.#fields.filter(({ kind }) => kind === "timer").map(({ offset }) => offset);
   }
 
   /** Whether a value has fields of the kernel. */
   get hasFields(): boolean {
     return this.#fields.length > 0;
+  }
+
+  /** Bytes of one value that the world outside copies: those for each CPU with their padding. */
+  get #copied(): number {
+    return this.perCpu && this.#fields.length === 0 ? this.stride : this.size;
   }
 
   /** Bytes that the values of an element take together in guest memory. */
@@ -89,7 +95,9 @@ export class Values {
    */
   setAll(address: number, values: Uint8Array, distance: number = this.stride): void {
     for (let i = 0; i < this.copies; i++) {
-      this.set(address + i * distance, values.subarray(i * this.stride));
+      const at = i * this.stride;
+      const value = values.subarray(at, at + this.#copied);
+      this.#storage.copyIn(address + i * distance, value, this.#fields);
     }
   }
 
@@ -104,7 +112,7 @@ export class Values {
     const values = new Uint8Array(this.outsideSize);
     for (let i = 0; i < this.copies; i++) {
       const at = i * this.stride;
-      const target = values.subarray(at, at + this.size);
+      const target = values.subarray(at, at + this.#copied);
       this.#storage.copyOut(address + i * distance, target, this.#fields);
     }
     return values;
@@ -120,11 +128,15 @@ export class Values {
   }
 
   /**
-   * Ends what the kernel holds for values that go; their bytes stay.
+   * Ends what the kernel holds for a value that goes or is replaced: timers, and what lists, trees and pointers hold. All
+   * other bytes stay.
    *
-   * @param address Address of the first.
+   * @param address Address of the value.
    */
   release(address: number): void {
-    for (const offset of this.#timers) this.#host.cancelTimer(address + offset);
+    for (const { kind, offset, size } of this.#fields) {
+      if (kind === "timer") this.#host.cancelTimer(address + offset);
+      if (HOLDERS.has(kind)) this.#storage.bytes(address + offset, size).fill(0);
+    }
   }
 }
