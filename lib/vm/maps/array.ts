@@ -102,7 +102,7 @@ export class ArrayMap extends BaseMap {
 
   protected override store(key: Uint8Array, value: Uint8Array, flags: number): number {
     const index = wordAt(key, this.little);
-    const refusal = this.#refusal(index, flags);
+    const refusal = this.#refusal(index, flags, true);
     if (refusal !== 0) return refusal;
     this.#values.setAll(this.#address(index, 0), value, this.geometry.cpuStride);
     for (let cpu = 0; cpu < this.#values.copies; cpu++) {
