@@ -40,6 +40,11 @@ const regionSize = (needed: number): number =>
 /** A packet in guest memory. Offsets are in bytes from the start of the packet's data. */
 export class PacketBuffer {
   readonly #memory: GuestMemory;
+  /** Where packets are placed, so that runs on like packets see like addresses. */
+  #home: Region | null = null;
+  /** Where a packet goes that grows out of its place. */
+  #annex: Region | null = null;
+  /** Where the packet is. */
   #region: Region | null = null;
   /** Offsets in the region. */
   #meta = 0;
@@ -70,13 +75,22 @@ export class PacketBuffer {
         `cannot place a packet: its ${bytes.length} bytes exceed ${MAX_PACKET}`,
       );
     }
+    this.#home = this.#roomFor(this.#home, bytes, room);
+    this.#lay(this.#home, bytes, room);
+  }
+
+  /** A region with room for a packet: the one given if it is large enough. */
+  #roomFor(region: Region | null, bytes: Uint8Array, room: PacketRoom): Region {
+    const capacity = room.headroom + bytes.length + room.tailroom;
+    if (region !== null && region.capacity >= capacity) return region;
+    return this.#memory.allocate("the packet", regionSize(capacity));
+  }
+
+  #lay(region: Region, bytes: Uint8Array, room: PacketRoom): void {
     const meta = Math.min(room.meta ?? 0, bytes.length);
     const linear = Math.min(Math.max(room.linear ?? bytes.length, meta), bytes.length);
-    const capacity = room.headroom + bytes.length + room.tailroom;
-    if (this.#region === null || this.#region.capacity < capacity) {
-      if (this.#region !== null) this.#memory.unmap(this.#region);
-      this.#region = this.#memory.allocate("the packet", regionSize(capacity));
-    }
+    if (this.#region !== null) this.#memory.unmap(this.#region);
+    this.#region = region;
     this.#meta = room.headroom;
     this.#data = room.headroom + meta;
     this.#end = room.headroom + linear;
@@ -280,19 +294,19 @@ export class PacketBuffer {
   reserve(headroom: number, tailroom: number): void {
     if (headroom <= this.headroom && tailroom <= this.tailroom) return;
     const rest = this.#rest;
-    const meta = this.metaLength;
     const linear = this.#all().slice(this.#meta, this.#end);
-    const room = {
+    const room: PacketRoom = {
       headroom: Math.max(headroom, Math.min(this.headroom, KEPT_HEADROOM)),
       tailroom: Math.max(tailroom, Math.min(this.tailroom, KEPT_HEADROOM)),
-      meta,
+      meta: this.metaLength,
     };
     try {
-      this.place(linear, room);
+      this.#annex = this.#roomFor(this.#annex, linear, room);
     } catch (error) {
       if (error instanceof UnsupportedError) throw new GuestFault("helper", error.message);
       throw error;
     }
+    this.#lay(this.#annex, linear, room);
     this.#rest = rest;
   }
 }
