@@ -20,6 +20,7 @@ import { Builder } from "../ir/builder.ts";
 import { removeUnreachable, replaceUses } from "../ir/cfg.ts";
 import type { Block, Edge, IrFunction, Value } from "../ir/function.ts";
 import type { AluOp, Width } from "../isa/ops.ts";
+import { sourceOf } from "./moves.ts";
 import type { Pass, PassContext } from "./pass.ts";
 
 /** The other operand of `fn` with a constant; null if the value is something else. */
@@ -123,7 +124,8 @@ function findClearingLoop(block: Block): ClearingLoop | null {
   const equal = (value: Value): Value =>
     params.find((param, i) =>
       params.some((other, k) =>
-        other === value && back.args[k] === back.args[i] && entry.args[k] === entry.args[i]
+        other === value && back.args[k] === back.args[i] &&
+        sourceOf(entry.args[k]) === sourceOf(entry.args[i])
       ) && param.block === block
     ) ?? value;
   const bits = params.findIndex((param) => clearsLowest(cleared, equal) === param);

@@ -12,6 +12,7 @@ import { ifConversion } from "./if_conversion.ts";
 import { loadElimination } from "./load_elimination.ts";
 import { loopIdiom } from "./loop_idiom.ts";
 import { mergeBlocks } from "./merge_blocks.ts";
+import { mergeStores } from "./merge_stores.ts";
 import type { Pass } from "./pass.ts";
 import { simplify } from "./simplify.ts";
 import { valueNumbering } from "./value_numbering.ts";
@@ -30,6 +31,7 @@ export const PASSES: readonly Pass[] = [
   loopIdiom,
   loadElimination,
   mergeBlocks,
+  mergeStores,
   simplify,
   valueNumbering,
 ];
@@ -38,6 +40,7 @@ export const PASSES: readonly Pass[] = [
 const FULL = [
   "copy-propagation",
   "simplify",
+  "merge-stores",
   "load-elimination",
   "value-numbering",
   "simplify",
@@ -49,7 +52,7 @@ const FULL = [
 /** Passes for the kernel, in order, by level. */
 const BPF: { readonly [K in Level]: readonly string[] } = {
   0: [],
-  1: ["copy-propagation", "simplify", "dead-code"],
+  1: ["copy-propagation", "simplify", "merge-stores", "dead-code"],
   2: FULL,
   3: FULL,
   s: FULL,
@@ -62,13 +65,16 @@ const VM: readonly string[] = [
   "load-elimination",
   "merge-blocks",
   "value-numbering",
+  "dead-code(loads=0)",
   "if-conversion",
   "bit-count",
   "loop-idiom",
+  "copy-propagation",
   "simplify",
   "dead-code(loads=0)",
   "dead-stores",
   "dead-code(loads=0)",
+  "merge-blocks",
 ];
 
 const uses = (names: readonly string[]): readonly PassUse[] =>

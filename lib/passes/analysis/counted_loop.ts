@@ -10,6 +10,7 @@
 import type { Builder } from "../../ir/builder.ts";
 import type { Block, Edge, Value, ValueOp } from "../../ir/function.ts";
 import { COND, type Cond } from "../../isa/ops.ts";
+import { sourceOf } from "../moves.ts";
 
 const MASK32 = 0xffff_ffffn;
 /** The greatest number that is the same, signed or not, at both widths. */
@@ -55,7 +56,7 @@ function findTest(
   inductions: ReadonlyMap<Value, Induction>,
 ): Test | null {
   const term = block.term!;
-  const [compared, bound] = term.args;
+  const compared = term.args[0], bound = sourceOf(term.args[1]);
   if (bound.block === block) return null;
   const nextOf = block.params.find((param, i) =>
     inductions.has(param) && back.args[i] === compared
@@ -175,7 +176,7 @@ export class CountedLoop {
       const next = back.args[i];
       const step = stepOf(next, param);
       if (step === null || step === 0n) return;
-      inductions.set(param, { start: entry.args[i], step, width: next.width });
+      inductions.set(param, { start: sourceOf(entry.args[i]), step, width: next.width });
     });
     const trips = tripCount(block, back, inductions);
     return trips && new CountedLoop(block, [entry, back, exit], inductions, trips);
