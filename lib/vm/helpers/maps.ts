@@ -9,6 +9,7 @@ import { GuestFault } from "../fault.ts";
 import { BloomFilter } from "../maps/bloom_filter.ts";
 import { type GuestMap, MAP_FLAG } from "../maps/map.ts";
 import { QueueMap } from "../maps/queue.ts";
+import { ReferenceArray } from "../maps/reference_array.ts";
 import { failure, type HelperBodies, type HelperFactory, result, u32, u64 } from "./body.ts";
 
 /** A map that a program may change; the kernel's verifier refuses a call with any other. */
@@ -78,6 +79,15 @@ const forEach: HelperFactory = (env) => (context, r1, r2, r3, r4) => {
   return result(map.visit(env.cpu, visit));
 };
 
+const isUnderCgroup: HelperFactory = ({ maps, task }) => (_context, r1, r2) => {
+  const map = maps.argument(r1, "current_task_under_cgroup");
+  const index = u32(r2);
+  if (!(map instanceof ReferenceArray) || index >= map.maxEntries) return failure("E2BIG");
+  const id = map.get(index);
+  if (id === 0) return failure("EAGAIN");
+  return task.cgroups.includes(BigInt(id)) ? 1n : 0n;
+};
+
 /** Helpers that read and change maps. */
 export const MAP_HELPERS: HelperBodies = {
   map_lookup_elem: lookup,
@@ -88,4 +98,5 @@ export const MAP_HELPERS: HelperBodies = {
   map_pop_elem: pop,
   map_peek_elem: peek,
   for_each_map_elem: forEach,
+  current_task_under_cgroup: isUnderCgroup,
 };

@@ -4,10 +4,16 @@
  * @module
  */
 
+import { storeDynptr } from "../dynptr.ts";
 import type { Environment } from "../environment.ts";
 import { GuestFault } from "../fault.ts";
-import { RingBuffer } from "../maps/ring_buffer.ts";
-import { type HelperBodies, type HelperFactory, result, u64 } from "./body.ts";
+import { RingBuffer, STAGE_HEADER, UserRingBuffer } from "../maps/ring_buffer.ts";
+import { failure, type HelperBodies, type HelperFactory, result, u64 } from "./body.ts";
+
+/** The most samples of a user ring buffer that one call takes (BPF_MAX_USER_RINGBUF_SAMPLES). */
+const MAX_SAMPLES = 131_072;
+/** Flags of wake-ups, which a sandbox does not need. */
+const WAKEUP_FLAGS = 3n;
 
 function ringOf({ maps }: Environment, handle: bigint, helper: string): RingBuffer {
   const map = maps.argument(handle, helper);
@@ -83,6 +89,28 @@ const query: HelperFactory = (env) => (_context, r1, r2) => {
   return question > 3n ? 0n : BigInt(ring.query(Number(question)));
 };
 
+/** Shows the samples of a user ring buffer to a callback, which stops by returning anything but 0. */
+const drainUser: HelperFactory = (env) => (context, r1, r2, r3, r4) => {
+  const ring = env.maps.argument(r1, "user_ringbuf_drain");
+  if (!(ring instanceof UserRingBuffer)) {
+    throw new GuestFault(
+      "helper",
+      `cannot call user_ringbuf_drain: ${ring.name} is not a user_ringbuf`,
+    );
+  }
+  if (u64(r4) > WAKEUP_FLAGS) return failure("EINVAL");
+  const at = BigInt(ring.stage), data = BigInt(ring.stage + STAGE_HEADER);
+  let samples = 0;
+  while (samples < MAX_SAMPLES) {
+    const size = ring.take();
+    if (size < 0) break;
+    samples++;
+    storeDynptr(env.memory, at, { kind: "local", data, size, offset: 0, readOnly: true });
+    if (context.call(r2, [at, r3]) !== 0n) break;
+  }
+  return result(samples);
+};
+
 /** Helpers of ring buffers. */
 export const RINGBUF_HELPERS: HelperBodies = {
   ringbuf_output: output,
@@ -90,4 +118,5 @@ export const RINGBUF_HELPERS: HelperBodies = {
   ringbuf_submit: finish("ringbuf_submit", true),
   ringbuf_discard: finish("ringbuf_discard", false),
   ringbuf_query: query,
+  user_ringbuf_drain: drainUser,
 };

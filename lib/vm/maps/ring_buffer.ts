@@ -20,6 +20,9 @@ const PAGE = 4096;
 /** Most bytes of a record (RINGBUF_MAX_RECORD_SZ). */
 const MAX_RECORD = 0x3fff_ffff;
 
+/** Bytes before a sample of a user ring buffer in guest memory. */
+export const STAGE_HEADER = 16;
+
 /** Questions about a ring buffer (linux/bpf.h: BPF_RB_*). */
 const QUERY = { available: 0, size: 1, consumer: 2, producer: 3 } as const;
 
@@ -180,7 +183,32 @@ export class RingBuffer extends BaseMap {
 /** A ring buffer that programs read (`user_ringbuf`): samples that the world outside puts in. */
 export class UserRingBuffer extends BaseMap {
   readonly #samples: Uint8Array<ArrayBuffer>[] = [];
+  readonly #storage: MapStorage;
+  readonly #stage: number;
   #bytes = 0;
+
+  /**
+   * Reserves room for one sample in guest memory.
+   *
+   * @param seed What it is created from.
+   * @throws {EpassError} If its size is not possible.
+   * @throws {UnsupportedError} If guest memory is exhausted.
+   */
+  constructor(seed: MapSeed) {
+    super(seed);
+    if (this.keySize !== 0 || this.valueSize !== 0 || this.maxEntries === 0) {
+      throw new EpassError(
+        `cannot create map ${this.name}: a ring of ${this.maxEntries} bytes, keys of ${this.keySize} and values of ${this.valueSize} bytes`,
+      );
+    }
+    this.#storage = new MapStorage(seed.host.memory, this.name);
+    this.#stage = this.#storage.allocate(STAGE_HEADER + this.maxEntries);
+  }
+
+  /** Address of {@link STAGE_HEADER} bytes for whoever passes a sample to a program; a taken sample lies behind them. */
+  get stage(): number {
+    return this.#stage;
+  }
 
   override get size(): number {
     return this.#samples.length;
@@ -201,14 +229,15 @@ export class UserRingBuffer extends BaseMap {
   }
 
   /**
-   * Takes the oldest sample.
+   * Takes the oldest sample, to where the program can read it.
    *
-   * @returns Its bytes, or null if there is none.
+   * @returns The number of its bytes, behind {@link UserRingBuffer.stage}; -1 if there is none.
    */
-  take(): Uint8Array<ArrayBuffer> | null {
+  take(): number {
     const sample = this.#samples.shift();
-    if (sample === undefined) return null;
+    if (sample === undefined) return -1;
     this.#bytes -= roundUp8(sample.length + HEADER);
-    return sample;
+    this.#storage.bytes(this.#stage + STAGE_HEADER, sample.length).set(sample);
+    return sample.length;
   }
 }

@@ -14,7 +14,7 @@ import type { LocalStorage } from "../../../lib/vm/maps/local_storage.ts";
 import { MAP_BASE } from "../../../lib/vm/maps/map.ts";
 import type { RedirectMap } from "../../../lib/vm/maps/redirect_map.ts";
 import { ReferenceArray } from "../../../lib/vm/maps/reference_array.ts";
-import { RingBuffer } from "../../../lib/vm/maps/ring_buffer.ts";
+import { RingBuffer, type UserRingBuffer } from "../../../lib/vm/maps/ring_buffer.ts";
 import type { StackTraceMap } from "../../../lib/vm/maps/stack_trace.ts";
 import { Timers } from "../../../lib/vm/maps/timers.ts";
 import { plan, table, word } from "./support.ts";
@@ -215,6 +215,17 @@ Deno.test("records go on behind the end of the ring", () => {
     assert.equal(ring.output(data, 0), 0);
     ring.drain((record) => assert.deepEqual(record, data));
   }
+});
+
+Deno.test("samples of a user ring buffer are taken in order", () => {
+  const maps = table();
+  const ring = maps.create(plan("user_ringbuf", 0, 0, 4096)) as UserRingBuffer;
+  assert.equal(ring.push(Uint8Array.of(1, 2)), 0);
+  assert.equal(ring.push(Uint8Array.of(3)), 0);
+  assert.equal(ring.push(new Uint8Array(4096)), -ERRNO.ENOSPC);
+  assert.equal(ring.take(), 2);
+  assert.deepEqual(maps.memory.slice(BigInt(ring.stage + 16), 2, false), Uint8Array.of(1, 2));
+  assert.deepEqual([ring.take(), ring.take()], [1, -1]);
 });
 
 Deno.test("redirect targets: interfaces, CPUs and sockets by index, hashes by key", () => {
