@@ -62,6 +62,9 @@ export function openLibrary<const S extends Deno.ForeignLibraryInterface>(
 
 const POSSIBLE_PROCESSORS = "/sys/devices/system/cpu/possible";
 
+const O_CLOEXEC = 0x80000, PROT_READ_WRITE = 3, MAP_SHARED = 1, MAP_FIXED_NOREPLACE = 0x100000;
+const MAP_FAILED = 2n ** 64n - 1n;
+
 /** Bytes of a set of processors: 8,192 of them. */
 const AFFINITY_BYTES = 1024;
 
@@ -69,6 +72,10 @@ const LIBC = {
   syscall: { parameters: ["i64", "i64", "buffer", "i64"], result: "i64" },
   __errno_location: { parameters: [], result: "u64" },
   memmove: { parameters: ["buffer", "u64", "usize"], result: "u64" },
+  memmove_to: { name: "memmove", parameters: ["u64", "buffer", "usize"], result: "u64" },
+  mmap: { parameters: ["u64", "usize", "i32", "i32", "i32", "i64"], result: "u64" },
+  munmap: { parameters: ["u64", "usize"], result: "i32" },
+  getpagesize: { parameters: [], result: "i32" },
   strlen: { parameters: ["u64"], result: "usize" },
   geteuid: { parameters: [], result: "u32" },
   memfd_create: { parameters: ["buffer", "u32"], result: "i32" },
@@ -139,29 +146,66 @@ export class Native {
   }
 
   /**
+   * Reads a file of /proc or /sys, which Deno reads with all permissions only.
+   *
+   * @param path Its path.
+   * @param most Bytes after which it is cut.
+   * @returns Its text; empty if it cannot be read.
+   */
+  readFile(path: string, most: number): string {
+    const fd = this.libc.open(cText(path), O_CLOEXEC);
+    if (fd < 0) return "";
+    const decoder = new TextDecoder();
+    const piece = buffer(1 << 16);
+    let text = "";
+    while (text.length < most) {
+      const size = Number(this.libc.read(fd, piece, BigInt(piece.length)));
+      if (size <= 0) break;
+      text += decoder.decode(piece.subarray(0, size), { stream: true });
+    }
+    this.libc.close(fd);
+    return text;
+  }
+
+  /**
    * How many processors the kernel may have: maps with a value for each pass so many.
    *
    * @returns The number.
    * @throws {EpassError} If the kernel does not tell.
    */
   possibleProcessors(): number {
-    // Deno reads files in /sys with all permissions only.
-    const fd = this.libc.open(cText(POSSIBLE_PROCESSORS), 0);
-    const text = buffer(256);
-    const size = fd < 0 ? 0n : this.libc.read(fd, text, 256n);
-    if (fd >= 0) this.libc.close(fd);
-    const last = /(\d+)\s*$/.exec(new TextDecoder().decode(text.subarray(0, Number(size))));
+    const last = /(\d+)\s*$/.exec(this.readFile(POSSIBLE_PROCESSORS, 1 << 12));
     if (last === null) throw new EpassError(`cannot read ${POSSIBLE_PROCESSORS}`);
     return Number(last[1]) + 1;
   }
 
   /**
+   * Maps a file into memory for a moment, shared, and writes into it.
+   *
+   * @param fd The file, such as an arena.
+   * @param at Address to map it at, where nothing else is; 0 for any.
+   * @param size Bytes to map.
+   * @param contents What to write at its start; at most as many bytes.
+   * @returns 0, or a negative error number.
+   */
+  writeMapped(fd: number, at: bigint, size: bigint, contents: Uint8Array): number {
+    const flags = MAP_SHARED | (at === 0n ? 0 : MAP_FIXED_NOREPLACE);
+    const address = this.libc.mmap(at, size, PROT_READ_WRITE, flags, fd, 0n);
+    if (address === MAP_FAILED) return -this.errno;
+    const bytes = buffer(contents.length);
+    bytes.set(contents);
+    if (bytes.length > 0) this.libc.memmove_to(address, bytes, BigInt(bytes.length));
+    this.libc.munmap(address, size);
+    return 0;
+  }
+
+  /**
    * Keeps this thread on one processor during a step, so that maps with a value for each processor compare.
    *
-   * @param step The step.
+   * @param step The step; it is told the number of the processor.
    * @returns What it returns.
    */
-  onOneProcessor<T>(step: () => T): T {
+  onOneProcessor<T>(step: (processor: number) => T): T {
     const size = BigInt(AFFINITY_BYTES);
     const before = buffer(AFFINITY_BYTES);
     this.libc.sched_getaffinity(0, size, before);
@@ -170,7 +214,7 @@ export class Native {
     if (allowed >= 0) one[allowed] = before[allowed] & -before[allowed];
     this.libc.sched_setaffinity(0, size, one);
     try {
-      return step();
+      return step(allowed < 0 ? 0 : 8 * allowed + 31 - Math.clz32(one[allowed]));
     } finally {
       this.libc.sched_setaffinity(0, size, before);
     }

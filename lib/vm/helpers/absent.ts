@@ -26,9 +26,9 @@ const findConnection: HelperFactory = ({ memory }) => (_context, _r1, _r2, _r3, 
   return 0n;
 };
 
-/** No cipher has the name. */
+/** No cipher has the name, but there are ciphers. */
 const findCipher: HelperFactory = ({ memory }) => (_context, _r1, _r2, r3) => {
-  memory.store(r3, 4, result(-ERRNO.ENOENT));
+  memory.store(r3, 4, result(-ERRNO.EOPNOTSUPP));
   return 0n;
 };
 
