@@ -79,13 +79,13 @@ const forEach: HelperFactory = (env) => (context, r1, r2, r3, r4) => {
   return result(map.visit(env.cpu, visit));
 };
 
-const isUnderCgroup: HelperFactory = ({ maps, task }) => (_context, r1, r2) => {
-  const map = maps.argument(r1, "current_task_under_cgroup");
+const isUnderCgroup: HelperFactory = (env) => (_context, r1, r2) => {
+  const map = env.maps.argument(r1, "current_task_under_cgroup");
   const index = u32(r2);
   if (!(map instanceof ReferenceArray) || index >= map.maxEntries) return failure("E2BIG");
   const id = map.get(index);
   if (id === 0) return failure("EAGAIN");
-  return task.cgroups.includes(BigInt(id)) ? 1n : 0n;
+  return env.task.cgroups.includes(BigInt(id)) ? 1n : 0n;
 };
 
 /** Helpers that read and change maps. */
