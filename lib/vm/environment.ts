@@ -9,6 +9,7 @@ import type { Btf } from "../object/btf.ts";
 import { Clock, type ClockOptions } from "./clock.ts";
 import type { RunContext } from "./contexts/context.ts";
 import type { PacketBuffer } from "./contexts/packet.ts";
+import type { KernelObjects } from "./kernel_objects.ts";
 import type { MapTable } from "./maps/table.ts";
 import type { GuestMemory } from "./memory.ts";
 import { ObjectHeap } from "./object_heap.ts";
@@ -108,6 +109,8 @@ export class Environment {
   readonly heap: ObjectHeap;
   /** The program's own types; null without BTF. */
   types: Btf | null = null;
+  /** Structures of the kernel; null if its types are not known. */
+  kernel: KernelObjects | null = null;
   /** The clocks. */
   readonly clock: Clock;
   /** The random numbers. */

@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { ByteOrder } from "../bytes.ts";
 import { EpassError, UnsupportedError } from "../errors.ts";
 import { Btf } from "../object/btf.ts";
 import { CoreRelocator } from "../object/core_relocate.ts";
@@ -26,6 +27,7 @@ import {
   calledFunctions,
 } from "./helpers/registry.ts";
 import type { HelperTable, KfuncTable } from "./machine.ts";
+import { KernelObjects } from "./kernel_objects.ts";
 import { MapTable } from "./maps/table.ts";
 import { GuestMemory, type MemoryLevel } from "./memory.ts";
 import { plainProgram } from "./plain_program.ts";
@@ -134,13 +136,22 @@ function chosen(program: Program, names: readonly string[] | undefined): Subset 
   return subsetProgram(program, roots, heldFunctions(program));
 }
 
+/** Reads types when they are first needed. */
+function typesOf(bytes: Uint8Array, order: ByteOrder): () => Btf {
+  let types: Btf | null = null;
+  return () => types ??= new Btf(bytes, order);
+}
+
 /** Relocates to the types of a kernel. */
-function coreRelocation({ elf, order }: Program, btf: Uint8Array | undefined): RelocateCore | null {
+function coreRelocation(
+  { elf }: Program,
+  kernelTypes: (() => Btf) | null,
+): RelocateCore | null {
   const local = elf?.btf ?? null;
-  if (local === null || btf === undefined) return null;
+  if (local === null || kernelTypes === null) return null;
   let relocator: CoreRelocator | null = null;
   return (insn, record) => {
-    relocator ??= new CoreRelocator(local, new CoreTypes(new Btf(btf, order)));
+    relocator ??= new CoreRelocator(local, new CoreTypes(kernelTypes()));
     return relocator.relocate(insn, record);
   };
 }
@@ -225,6 +236,8 @@ export function loadSandbox(source: Program, options: SandboxOptions = {}): Sand
   const maps = new MapTable(memory, options.cpus);
   const environment = new Environment(memory, maps, options);
   environment.types = source.elf?.btf ?? null;
+  const kernelTypes = options.btf === undefined ? null : typesOf(options.btf, source.order);
+  if (kernelTypes !== null) environment.kernel = new KernelObjects(memory, kernelTypes);
   const symbols = new Symbols(part, maps, {
     file: options.file ?? null,
     kconfig: options.kconfig ?? {},
@@ -233,7 +246,7 @@ export function loadSandbox(source: Program, options: SandboxOptions = {}): Sand
   });
   const given = options.resolve ?? (() => null);
   const program = plainProgram(part, {
-    relocateCore: coreRelocation(source, options.btf),
+    relocateCore: coreRelocation(source, kernelTypes),
     resolve: (request) => given(request) ?? symbols.resolve(request),
   });
   fillMaps(program, symbols, maps);

@@ -4,31 +4,53 @@
  * @module
  */
 
-import type { Environment } from "../environment.ts";
+import type { Environment, TaskIdentity } from "../environment.ts";
+import type { KernelObjects } from "../kernel_objects.ts";
 import type { Region } from "../memory.ts";
 import { reserveOrFault } from "../object_heap.ts";
 import { failure, type HelperBodies, type HelperFactory, s32, u32, u64 } from "./body.ts";
 
 /** Bytes that stand for the kernel's `struct task_struct`; it has less than 10 KiB in Linux 6.18. */
 const TASK_SIZE = 16_384;
-/** The longest name of a task, without its NUL. */
-const MAX_NAME = 15;
 /** Bytes of `struct bpf_pidns_info`. */
 const PIDNS_INFO_SIZE = 8;
 
-/** The current task as a structure of the kernel: zeros that the caller may fill, placed when first asked for. */
-function taskAddress(env: Environment): () => bigint {
+/** The longest name of a task, without its NUL. */
+const MAX_NAME = 15;
+
+/** The name of the task as the kernel keeps it. */
+function taskName({ task }: Environment): Uint8Array {
+  return new TextEncoder().encode(task.comm).subarray(0, MAX_NAME);
+}
+
+/** Writes who the task is into the structures of the kernel that say it. */
+function describeTask(env: Environment, kernel: KernelObjects): void {
+  const { pid, tgid, uid, gid } = env.task;
+  const comm = new Uint8Array(MAX_NAME + 1);
+  comm.set(taskName(env));
+  kernel.fill("task_struct", { pid, tgid, comm });
+  kernel.fill("cred", { uid, gid, euid: uid, egid: gid, suid: uid, sgid: gid });
+}
+
+/** The current task as a structure of the kernel; zeros if the kernel's types are not known. */
+const currentTask: HelperFactory = (env) => {
   let region: Region | null = null;
+  let described: TaskIdentity | null = null;
   return () => {
+    const { kernel, task } = env;
+    const address = kernel?.address("task_struct") ?? 0;
+    if (kernel !== null && address !== 0) {
+      if (described !== task) describeTask(env, kernel);
+      described = task;
+      return BigInt(address);
+    }
     region ??= reserveOrFault(env.memory, "the current task", TASK_SIZE);
     return BigInt(region.address);
   };
-}
-
-const currentTask: HelperFactory = (env) => taskAddress(env);
+};
 
 const currentComm: HelperFactory = (env) => (_context, r1, r2) => {
-  const name = new TextEncoder().encode(env.task.comm).subarray(0, MAX_NAME);
+  const name = taskName(env);
   const target = env.memory.slice(r1, u32(r2), true);
   if (target.length === 0) return failure("EINVAL");
   target.fill(0);
