@@ -1,20 +1,20 @@
-import { equal } from "node:assert/strict";
-import { intrinsicFunction } from "../../../lib/targets/wasm/intrinsics.ts";
+import { equal, notEqual } from "node:assert/strict";
+import { GUEST_BASE as BASE } from "../../../lib/targets/wasm/host.ts";
+import { isMemoryFunction, memoryFunction } from "../../../lib/targets/wasm/memory_functions.ts";
 import { encodeModule, SignatureTable } from "../../../lib/targets/wasm/module.ts";
 
-const BASE = 0x1_0000;
 const PAGE = 0x1_0000;
 
 /** An intrinsic over one page of memory, by its name. */
-function instantiate(name: string) {
+function instantiate(name: string, left = 1_000_000) {
   const memory = new WebAssembly.Memory({ initial: 1 });
   const table = new WebAssembly.Table({ element: "anyfunc", initial: 0 });
-  const fuel = new WebAssembly.Global({ value: "i32", mutable: true }, 0);
-  const { bytes } = encodeModule([], [intrinsicFunction(name, BASE)!], new SignatureTable());
+  const fuel = new WebAssembly.Global({ value: "i32", mutable: true }, left);
+  const { bytes } = encodeModule([], [memoryFunction(name)], new SignatureTable());
   const host = { memory, functions: table, fuel };
   const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { host });
   const call = instance.exports.f0 as (...args: bigint[]) => bigint;
-  return { bytes: new Uint8Array(memory.buffer), call };
+  return { bytes: new Uint8Array(memory.buffer), call, fuel };
 }
 
 /** Bytes that differ from their neighbours. */
@@ -83,6 +83,25 @@ for (const size of [1, 2, 4]) {
   });
 }
 
+Deno.test("ranges are counted by bytes, and refused where the counter is spent", () => {
+  for (
+    const [name, args, refusal] of [
+      ["memory.copy", [BigInt(BASE), BigInt(BASE + 1000), 600n], 0n],
+      ["memory.fill", [BigInt(BASE), 0n, 600n], 0n],
+      ["memory.sum.u16", [BigInt(BASE), 600n], -1n],
+    ] as const
+  ) {
+    const { call, fuel } = instantiate(name, 1000);
+    call(...args);
+    equal(fuel.value, 400);
+    notEqual(call(...args), refusal);
+    equal(fuel.value, -200);
+    equal(call(...args), refusal);
+    equal(fuel.value, -200);
+  }
+});
+
 Deno.test("there is no other intrinsic", () => {
-  equal(intrinsicFunction("toString", BASE), null);
+  equal(isMemoryFunction("toString"), false);
+  equal(isMemoryFunction("memory.copy"), true);
 });
