@@ -12,6 +12,7 @@ import { ifConversion } from "./if_conversion.ts";
 import { loadElimination } from "./load_elimination.ts";
 import { loopIdiom } from "./loop_idiom.ts";
 import { mergeBlocks } from "./merge_blocks.ts";
+import { mergeLoads } from "./merge_loads.ts";
 import { mergeStores } from "./merge_stores.ts";
 import type { Pass } from "./pass.ts";
 import { simplify } from "./simplify.ts";
@@ -31,6 +32,7 @@ export const PASSES: readonly Pass[] = [
   loopIdiom,
   loadElimination,
   mergeBlocks,
+  mergeLoads,
   mergeStores,
   simplify,
   valueNumbering,
@@ -40,6 +42,7 @@ export const PASSES: readonly Pass[] = [
 const FULL = [
   "copy-propagation",
   "simplify",
+  "merge-loads",
   "merge-stores",
   "load-elimination",
   "value-numbering",
@@ -52,7 +55,7 @@ const FULL = [
 /** Passes for the kernel, in order, by level. */
 const BPF: { readonly [K in Level]: readonly string[] } = {
   0: [],
-  1: ["copy-propagation", "simplify", "merge-stores", "dead-code"],
+  1: ["copy-propagation", "simplify", "merge-loads", "merge-stores", "dead-code"],
   2: FULL,
   3: FULL,
   s: FULL,
