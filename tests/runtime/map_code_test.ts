@@ -17,6 +17,8 @@ import type { IrModule } from "../../lib/ir/module.ts";
 import { printModule } from "../../lib/ir/print.ts";
 import { helperByName } from "../../lib/isa/helpers.ts";
 import type { MapPlan } from "../../lib/object/map_plan.ts";
+import { arrayLookup } from "../../lib/runtime/array_code.ts";
+import { hashDelete, hashLookup, hashUpdate } from "../../lib/runtime/hash_code.ts";
 import { translate } from "../../lib/vm/code.ts";
 import { Environment } from "../../lib/vm/environment.ts";
 import { bindHelpers } from "../../lib/vm/helpers/registry.ts";
@@ -241,20 +243,27 @@ Deno.test("the map outlives what a program writes over it, from outside, too", (
 
 Deno.test("the code as text", () => {
   const golden = join(ROOT, "testdata", "runtime", "maps.epir");
-  const functions: IrFunction[] = [];
-  for (
-    const mapPlan of [plan("array", 4, 8, 16), plan("hash", 4, 8, 40), plan("hash", 13, 12, 40)]
-  ) {
-    const maps = new MapTable(new GuestMemory("little"));
-    const map = maps.create(mapPlan);
-    const bodies = new MapBodies(maps);
-    for (const op of OPERATIONS) {
-      const call = operation(map, op).blocks[0].insns[0];
-      const body = bodies.bodyOf(call);
-      if (body !== null) functions.push(body);
-    }
-  }
-  const text = printModule(moduleOf(functions));
+  const small = {
+    header: 0x2_0000,
+    keySize: 4,
+    valueSize: 8,
+    valueOffset: 16,
+    cpuStride: 0,
+    maxEntries: 40,
+    evicts: false,
+  };
+  const odd = { ...small, keySize: 13, valueSize: 12, valueOffset: 24 };
+  const text = printModule(moduleOf([
+    arrayLookup({ base: 0x2_0000, stride: 8, cpuStride: 0, maxEntries: 16 }),
+    arrayLookup({ base: 0x2_0000, stride: 8, cpuStride: 128, maxEntries: 16 }),
+    hashLookup(small),
+    hashLookup({ ...small, evicts: true }),
+    hashUpdate(small, 0),
+    hashUpdate(small, 1),
+    hashDelete(small),
+    hashLookup(odd),
+    hashUpdate(odd, 2),
+  ]));
   if (Deno.env.get("EPASS_UPDATE") === "1") writeFileSync(golden, text);
   assert.equal(text, readFileSync(golden, "utf8"));
 });

@@ -5,20 +5,23 @@
  * @module
  */
 
-import { EpassError, UnsupportedError } from "../../errors.ts";
+import { EpassError } from "../../errors.ts";
 import { ERRNO } from "../errno.ts";
 import { hashKey } from "./hash.ts";
 import { BaseMap, type MapSeed, UPDATE } from "./map.ts";
+import { MapStorage } from "./storage.ts";
 
 /** Number of hash functions. */
 const FUNCTIONS = 5;
-/** Most bits. */
-const MAX_BITS = 2 ** 30;
-const MIN_BITS = 64;
+/** Least and most bits. */
+const MIN_BITS = 64, MAX_BITS = 2 ** 32;
+/** Multiplier that makes a second hash of the first (xxHash32, PRIME32_3). */
+const SECOND_FACTOR = 0xc2b2_ae3d;
 
 /** A Bloom filter. */
 export class BloomFilter extends BaseMap {
-  readonly #bits: Uint8Array;
+  readonly #storage: MapStorage;
+  readonly #bits: number;
   readonly #mask: number;
 
   /**
@@ -26,7 +29,7 @@ export class BloomFilter extends BaseMap {
    *
    * @param seed What it is created from.
    * @throws {EpassError} If the sizes are not those of a Bloom filter.
-   * @throws {UnsupportedError} If it needs too much memory.
+   * @throws {UnsupportedError} If guest memory is exhausted.
    */
   constructor(seed: MapSeed) {
     super(seed);
@@ -37,21 +40,23 @@ export class BloomFilter extends BaseMap {
       );
     }
     const wanted = Math.max(MIN_BITS, maxEntries * FUNCTIONS * 7 / 5);
-    const bits = 2 ** Math.ceil(Math.log2(wanted));
-    if (bits > MAX_BITS) {
-      throw new UnsupportedError(
-        `cannot create map ${this.name}: a Bloom filter of ${maxEntries} elements needs ${bits} bits`,
-      );
-    }
-    this.#bits = new Uint8Array(bits / 8);
+    const bits = Math.min(2 ** Math.ceil(Math.log2(wanted)), MAX_BITS);
+    this.#storage = new MapStorage(seed.host.memory, this.name);
+    this.#bits = this.#storage.allocate(bits / 8);
     this.#mask = bits - 1;
   }
 
   /** The bits of a value, by double hashing. */
-  *#positions(value: Uint8Array): Generator<number> {
+  #positions(value: Uint8Array): number[] {
     const first = hashKey(value);
-    const second = Math.imul(first ^ first >>> 16, 0xc2b2_ae3d) | 1;
-    for (let i = 0; i < FUNCTIONS; i++) yield (first + Math.imul(i, second)) & this.#mask;
+    const second = Math.imul(first ^ first >>> 16, SECOND_FACTOR) | 1;
+    const place = (_: unknown, i: number) => ((first + Math.imul(i, second)) & this.#mask) >>> 0;
+    return Array.from({ length: FUNCTIONS }, place);
+  }
+
+  /** The word that holds a bit. */
+  #word(bit: number): number {
+    return this.#bits + 4 * Math.floor(bit / 32);
   }
 
   /**
@@ -63,7 +68,10 @@ export class BloomFilter extends BaseMap {
    */
   push(value: Uint8Array, flags: number): number {
     if (flags !== UPDATE.ANY) return -ERRNO.EINVAL;
-    for (const bit of this.#positions(value)) this.#bits[bit >> 3] |= 1 << (bit & 7);
+    const storage = this.#storage;
+    for (const bit of this.#positions(value)) {
+      storage.setU32(this.#word(bit), storage.u32(this.#word(bit)) | 1 << (bit & 31));
+    }
     return 0;
   }
 
@@ -74,10 +82,8 @@ export class BloomFilter extends BaseMap {
    * @returns 0 if it may have been pushed, else a negative error number.
    */
   peek(value: Uint8Array): number {
-    for (const bit of this.#positions(value)) {
-      if ((this.#bits[bit >> 3] & 1 << (bit & 7)) === 0) return -ERRNO.ENOENT;
-    }
-    return 0;
+    const isSet = (bit: number) => (this.#storage.u32(this.#word(bit)) & 1 << (bit & 31)) !== 0;
+    return this.#positions(value).every(isSet) ? 0 : -ERRNO.ENOENT;
   }
 
   override update(_key: Uint8Array, value: Uint8Array, flags: number, _cpu: number): number {

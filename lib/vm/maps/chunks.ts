@@ -88,7 +88,7 @@ export class Chunks {
 }
 
 /** Most slots of a slab: what refers to them lies outside of guest memory, whose maximum does not bound it. */
-const MAX_SLAB_SLOTS = 1 << 22;
+const MAX_SLAB_SLOTS = 1 << 20;
 
 /** Slots of one size that are taken and given back one by one. */
 export class Slab {

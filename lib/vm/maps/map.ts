@@ -11,8 +11,9 @@
  * @module
  */
 
+import { EpassError } from "../../errors.ts";
 import type { Btf } from "../../object/btf.ts";
-import { mapTypeName } from "../../object/kernel_names.ts";
+import { MAP_TYPE, mapTypeName } from "../../object/kernel_names.ts";
 import type { MapPlan } from "../../object/map_plan.ts";
 import { ERRNO } from "../errno.ts";
 import type { GuestMemory } from "../memory.ts";
@@ -232,6 +233,12 @@ export function roundUp8(size: number): number {
   return Math.ceil(size / 8) * 8;
 }
 
+/** Most bytes of a key, and of a value that is allocated on its own (KMALLOC_MAX_SIZE). */
+const MAX_ELEMENT = 1 << 22;
+
+/** Whether values lie in one piece that is reserved at once, as those of global variables do. */
+const holdsData = ({ type }: MapPlan): boolean => type === MAP_TYPE.ARRAY;
+
 /** What maps of all types share. Operations that a type does not have give EOPNOTSUPP. */
 export abstract class BaseMap implements GuestMap {
   readonly name: string;
@@ -256,9 +263,15 @@ export abstract class BaseMap implements GuestMap {
    * Takes over the plan.
    *
    * @param seed What it is created from.
+   * @throws {EpassError} If an element is larger than in any kernel.
    */
   constructor(seed: MapSeed) {
     const { plan } = seed;
+    if (plan.keySize > MAX_ELEMENT || (plan.valueSize > MAX_ELEMENT && !holdsData(plan))) {
+      throw new EpassError(
+        `cannot create map ${plan.name}: keys of ${plan.keySize} and values of ${plan.valueSize} bytes exceed ${MAX_ELEMENT}`,
+      );
+    }
     this.host = seed.host;
     this.little = seed.host.memory.order === "little";
     this.handle = seed.handle;

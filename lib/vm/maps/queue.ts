@@ -1,22 +1,23 @@
 /**
- * The map types `queue` and `stack`. Programs never hold a pointer into them, so that they live outside of guest memory.
+ * The map types `queue` and `stack`: a ring of values, which doubles when it is full.
  *
  * @module
  */
 
-import { EpassError, UnsupportedError } from "../../errors.ts";
+import { EpassError } from "../../errors.ts";
 import { ERRNO } from "../errno.ts";
 import { BaseMap, type MapSeed, UPDATE } from "./map.ts";
+import { MapStorage } from "./storage.ts";
 
 /** Values that the ring has room for at first. */
 const FIRST_VALUES = 16;
-/** Most bytes of all values. */
-const MAX_BYTES = 1 << 28;
 
 /** A queue or a stack. */
 export class QueueMap extends BaseMap {
   readonly #isStack: boolean;
-  #ring: Uint8Array<ArrayBuffer>;
+  readonly #storage: MapStorage;
+  /** Address of the ring. */
+  #ring: number;
   #room: number;
   /** Slot of the oldest value. */
   #first = 0;
@@ -27,7 +28,7 @@ export class QueueMap extends BaseMap {
    *
    * @param seed What it is created from.
    * @throws {EpassError} If the sizes are not those of a queue.
-   * @throws {UnsupportedError} If it may need too much memory.
+   * @throws {UnsupportedError} If guest memory is exhausted.
    */
   constructor(seed: MapSeed) {
     super(seed);
@@ -37,14 +38,10 @@ export class QueueMap extends BaseMap {
         `cannot create map ${this.name}: a ${this.typeName} of ${maxEntries} elements, keys of ${keySize} and values of ${valueSize} bytes`,
       );
     }
-    if (valueSize * maxEntries > MAX_BYTES) {
-      throw new UnsupportedError(
-        `cannot create map ${this.name}: ${maxEntries} values of ${valueSize} bytes exceed ${MAX_BYTES} bytes`,
-      );
-    }
     this.#isStack = this.typeName === "stack";
     this.#room = Math.min(FIRST_VALUES, maxEntries);
-    this.#ring = new Uint8Array(this.#room * valueSize);
+    this.#storage = new MapStorage(seed.host.memory, this.name);
+    this.#ring = this.#storage.allocate(this.#room * valueSize);
   }
 
   override get size(): number {
@@ -53,15 +50,20 @@ export class QueueMap extends BaseMap {
 
   /** The bytes of the value with an index from the oldest. */
   #at(index: number): Uint8Array<ArrayBuffer> {
-    const start = ((this.#first + index) % this.#room) * this.valueSize;
-    return this.#ring.subarray(start, start + this.valueSize);
+    const slot = (this.#first + index) % this.#room;
+    return this.#storage.bytes(this.#ring + slot * this.valueSize, this.valueSize);
   }
 
-  #grow(): void {
+  /** Doubles the ring; false if guest memory is exhausted. */
+  #grow(): boolean {
     const room = Math.min(2 * this.#room, this.maxEntries);
-    const ring = new Uint8Array(room * this.valueSize);
-    for (let i = 0; i < this.#count; i++) ring.set(this.#at(i), i * this.valueSize);
+    const ring = this.#storage.tryAllocate(room * this.valueSize);
+    if (ring === 0) return false;
+    for (let i = 0; i < this.#count; i++) {
+      this.#storage.bytes(ring + i * this.valueSize, this.valueSize).set(this.#at(i));
+    }
     [this.#ring, this.#room, this.#first] = [ring, room, 0];
+    return true;
   }
 
   /**
@@ -77,7 +79,10 @@ export class QueueMap extends BaseMap {
       if (flags === UPDATE.ANY) return -ERRNO.E2BIG;
       this.#first = (this.#first + 1) % this.#room;
       this.#count--;
-    } else if (this.#count === this.#room) this.#grow();
+    } else if (this.#count === this.#room) {
+      value = value.slice();
+      if (!this.#grow()) return -ERRNO.ENOMEM;
+    }
     this.#at(this.#count++).set(value.subarray(0, this.valueSize));
     return 0;
   }

@@ -20,6 +20,8 @@ const PAGE = 4096;
 /** Most bytes of a record (RINGBUF_MAX_RECORD_SZ). */
 const MAX_RECORD = 0x3fff_ffff;
 
+/** The most records that wait for the reader: what is known about them lies outside of guest memory. */
+const MAX_PENDING = 1 << 20;
 /** Bytes before a sample of a user ring buffer in guest memory. */
 export const STAGE_HEADER = 16;
 
@@ -91,6 +93,7 @@ export class RingBuffer extends BaseMap {
     const length = roundUp8(size + HEADER);
     const end = this.#producer + length;
     if (length > this.maxEntries || end - this.#consumer > this.#mask) return 0;
+    if (this.size >= MAX_PENDING) return 0;
     const address = this.#memory + this.#producer % this.maxEntries + HEADER;
     const record: RingRecord = { address, size, end, state: "busy" };
     this.#queue.push(record);

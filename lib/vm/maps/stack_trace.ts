@@ -11,6 +11,8 @@ import { BaseMap, type MapSeed, wordAt, wordBytes } from "./map.ts";
 
 /** What to do with a stack whose id is taken by another. */
 const FLAG = { compare: 0x200, replace: 0x400 } as const;
+/** Most bytes of a stack. */
+const MAX_STACK = 8192;
 /** Most bytes of all stacks: they lie outside of guest memory. */
 const MAX_BYTES = 1 << 26;
 
@@ -28,7 +30,8 @@ export class StackTraceMap extends BaseMap {
   constructor(seed: MapSeed) {
     super(seed);
     const { keySize, valueSize, maxEntries } = this;
-    if (keySize !== 4 || valueSize < 8 || valueSize % 8 !== 0 || maxEntries === 0) {
+    const isStack = valueSize >= 8 && valueSize % 8 === 0 && valueSize <= MAX_STACK;
+    if (keySize !== 4 || !isStack || maxEntries === 0) {
       throw new EpassError(
         `cannot create map ${this.name}: stacks of ${valueSize} bytes, ${maxEntries} with keys of ${keySize} bytes`,
       );

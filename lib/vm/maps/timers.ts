@@ -23,6 +23,9 @@ export interface Timer {
 /** Clocks that a timer may use. */
 const CLOCKS: ReadonlySet<number> = new Set([0, 1, 7]);
 
+/** The most timers of a sandbox. */
+const MAX_TIMERS = 65_536;
+
 /** Flags of a start (linux/bpf.h). */
 const START = { ABSOLUTE: 1, PIN: 2 } as const;
 
@@ -41,6 +44,7 @@ export class Timers {
   init(address: number, map: number, flags: number): number {
     if (!CLOCKS.has(flags)) return -ERRNO.EINVAL;
     if (this.#timers.has(address)) return -ERRNO.EBUSY;
+    if (this.#timers.size >= MAX_TIMERS) return -ERRNO.ENOMEM;
     this.#timers.set(address, { address, map, clock: flags, callback: 0, due: null });
     return 0;
   }

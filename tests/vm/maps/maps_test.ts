@@ -12,6 +12,7 @@ import type { ArenaMap } from "../../../lib/vm/maps/arena.ts";
 import type { BloomFilter } from "../../../lib/vm/maps/bloom_filter.ts";
 import type { LocalStorage } from "../../../lib/vm/maps/local_storage.ts";
 import { MAP_BASE } from "../../../lib/vm/maps/map.ts";
+import type { QueueMap } from "../../../lib/vm/maps/queue.ts";
 import type { RedirectMap } from "../../../lib/vm/maps/redirect_map.ts";
 import { ReferenceArray } from "../../../lib/vm/maps/reference_array.ts";
 import { RingBuffer, type UserRingBuffer } from "../../../lib/vm/maps/ring_buffer.ts";
@@ -106,6 +107,7 @@ Deno.test("a map of millions of entries takes memory as it fills", () => {
 
 Deno.test("what exceeds guest memory is refused at creation or with ENOMEM", () => {
   const maps = table(1, 1 << 20);
+  assert.throws(() => maps.create(plan("hash", 4, 0xffff_ffff, 8)), /values of 4294967295 bytes/);
   assert.throws(() => maps.create(plan("array", 4, 8, 1 << 20)), (error) => {
     assert.ok(error instanceof UnsupportedError);
     assert.match(error.message, /cannot allocate guest memory for map test_array: 8388608 bytes/);
@@ -114,9 +116,13 @@ Deno.test("what exceeds guest memory is refused at creation or with ENOMEM", () 
   assert.throws(() => maps.create(plan("array", 4, 0xffff_ffff, 0xffff_ffff)), UnsupportedError);
   assert.throws(() => maps.create(plan("ringbuf", 0, 0, 1 << 30)), UnsupportedError);
   assert.throws(() => maps.create(plan("arena", 0, 0, 1 << 20)), UnsupportedError);
-  assert.throws(() => maps.create(plan("queue", 0, 8, 0xffff_ffff)), UnsupportedError);
+  const queue = maps.create(plan("queue", 0, 8, 0xffff_ffff)) as QueueMap;
+  let pushed = 0;
+  while (queue.push(new Uint8Array(8), 0) === 0) pushed++;
+  assert.equal(queue.push(new Uint8Array(8), 0), -ERRNO.ENOMEM);
+  assert.equal(queue.size, pushed);
   assert.throws(() => maps.create(plan("bloom_filter", 0, 8, 0xffff_ffff)), UnsupportedError);
-  const map = maps.create(plan("hash", 4, 1000, 1 << 20));
+  const map = table(1, 1 << 20).create(plan("hash", 4, 1000, 1 << 20));
   const statuses = new Set<number>();
   for (let key = 0; key < 2000; key++) {
     statuses.add(map.update(word(key), new Uint8Array(1000), 0, 0));
