@@ -20,6 +20,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ["lib/ir"],
   ["lib/lift"],
   ["lib/passes"],
+  ["lib/proof"],
   ["lib/codegen"],
   ["lib/targets"],
   ["lib/kernel"],
