@@ -14,7 +14,6 @@ import type { ContextBuilder, ContextInput, RunContext } from "./contexts/contex
 import { contextBuilder } from "./contexts/registry.ts";
 import { type Engine, type EngineName, interpreterEngine, type RunLimits } from "./engine.ts";
 import type { TaskIdentity } from "./environment.ts";
-import type { Fault } from "./fault.ts";
 import { Interpreter, type Outcome } from "./interpreter.ts";
 import {
   checkHelpers,
@@ -28,10 +27,13 @@ import {
 import type { Helper } from "./machine.ts";
 import { loadsFrom } from "./packet_load.ts";
 import type { GuestMemory } from "./memory.ts";
-import type { Action, OutputRecord, Redirect } from "./records.ts";
+import { FinishedRun, type RunResult } from "./run_result.ts";
 import { traceRun, type TraceStep } from "./trace.ts";
+import { withArguments } from "./traced_arguments.ts";
 import { type BodyArguments, bodyOf, type ParameterType, type TypedBody } from "./typed_helper.ts";
 import { type TypedMap, typedMaps } from "./typed_map.ts";
+
+export type { RunResult, SourcedFault } from "./run_result.ts";
 
 /** Options of {@link Vm.load} and {@link Vm.loadSync}. */
 export interface VmOptions extends SandboxOptions {
@@ -75,36 +77,6 @@ export interface ProgramInput extends ContextInput, RunBounds {
   readonly task?: Partial<TaskIdentity> | undefined;
   /** CLOCK_MONOTONIC from now on, in nanoseconds; by default where the run before left it. */
   readonly now?: bigint | undefined;
-}
-
-/** A fault with its place in the source. */
-export interface SourcedFault extends Fault {
-  /** The source line of the instruction; null if the object does not tell. */
-  readonly source: SourceLine | null;
-}
-
-/** How a run ended and what it left behind. */
-export interface RunResult extends Outcome {
-  /** Why the program was stopped, or null if it returned. */
-  readonly fault: SourcedFault | null;
-  /** The bytes of the context after the run; empty without one. */
-  readonly context: Uint8Array;
-  /** The fields of the context by name, for types that have named ones. */
-  readonly fields: { readonly [name: string]: bigint };
-  /** The packet after the run, from its link layer header on; null for programs without one. */
-  readonly packet: Uint8Array | null;
-  /** The metadata before the packet. */
-  readonly meta: Uint8Array;
-  /** The maps, which later runs find as this one left them. */
-  readonly maps: Readonly<Record<string, TypedMap>>;
-  /** Lines that the run printed. */
-  readonly printk: readonly string[];
-  /** Packets and sockets that it sent elsewhere. */
-  readonly redirects: readonly Redirect[];
-  /** Perf events and entries of ring buffers that it sent to user space. */
-  readonly output: readonly OutputRecord[];
-  /** What else it asked of the kernel. */
-  readonly actions: readonly Action[];
 }
 
 /** The most instructions of a run unless told otherwise. */
@@ -293,7 +265,8 @@ export class Vm {
     const found = programOf(this.#sandbox, name, this.#options);
     return {
       ...found,
-      run: (input: ProgramInput = {}) => this.#run(found.index, found.type, input),
+      run: (input: ProgramInput = {}) =>
+        this.#run(found.index, found.type, withArguments(this.#sandbox.environment, found, input)),
     };
   }
 
@@ -340,16 +313,8 @@ export class Vm {
       environment.task = task;
     }
     const { fault } = outcome;
-    return {
-      ...outcome,
-      ...context.finish(),
-      fault: fault === null ? null : { ...fault, ...this.#place(fault) },
-      maps: this.maps,
-      printk: records.printk.entries.slice(),
-      redirects: records.redirects.entries.slice(),
-      output: records.output.entries.slice(),
-      actions: records.actions.entries.slice(),
-    };
+    const sourced = fault === null ? null : { ...fault, ...this.#place(fault) };
+    return new FinishedRun(outcome, sourced, context.finish(), this.maps, records);
   }
 
   #execute(

@@ -47,8 +47,8 @@ export interface ContextInput {
 export interface ContextOutput {
   /** The context struct, addresses included; empty without one. */
   readonly context: Uint8Array;
-  /** Its fields by name, where the type has named ones. */
-  readonly fields: { readonly [name: string]: bigint };
+  /** Reads its fields by name, where the type has named ones; they are as they were at the end of the run. */
+  readonly readFields: () => { readonly [name: string]: bigint };
   /** The packet, from its link layer header on; null for types without one. */
   readonly packet: Uint8Array | null;
   /** The metadata before it. */

@@ -66,13 +66,52 @@ export function layout(name: string, text: string): Layout {
   return { name, size, fields, byName: new Map(fields.map((field) => [field.name, field])) };
 }
 
+const viewOf = (bytes: Uint8Array): DataView =>
+  new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+
+/** Reads an unsigned number of up to 4 bytes. */
+function readSmall(view: DataView, offset: number, size: number, little: boolean): number {
+  switch (size) {
+    case 1:
+      return view.getUint8(offset);
+    case 2:
+      return view.getUint16(offset, little);
+    default:
+      return view.getUint32(offset, little);
+  }
+}
+
+/** Reads an unsigned number. */
+function read(view: DataView, offset: number, size: number, little: boolean): bigint {
+  if (size === 8) return view.getBigUint64(offset, little);
+  return BigInt(readSmall(view, offset, size, little));
+}
+
+/** Writes the low bits of a number. */
+function write(
+  view: DataView,
+  offset: number,
+  size: number,
+  little: boolean,
+  value: number | bigint,
+): void {
+  if (size === 8) {
+    view.setBigUint64(offset, BigInt.asUintN(64, BigInt(value)), little);
+    return;
+  }
+  const small = typeof value === "bigint" ? Number(BigInt.asUintN(32, value)) : value;
+  if (size === 4) view.setUint32(offset, small, little);
+  else if (size === 2) view.setUint16(offset, small, little);
+  else view.setUint8(offset, small);
+}
+
 /**
  * Reads a number.
  *
  * @param bytes The struct.
  * @param order Its byte order.
  * @param offset Offset in bytes of the number.
- * @param size Its size in bytes.
+ * @param size Its size in bytes: 1, 2, 4 or 8.
  * @returns The unsigned number.
  */
 export function readNumber(
@@ -81,11 +120,7 @@ export function readNumber(
   offset: number,
   size: number,
 ): bigint {
-  let value = 0n;
-  for (let i = 0; i < size; i++) {
-    value = value << 8n | BigInt(bytes[offset + (order === "little" ? size - 1 - i : i)]);
-  }
-  return value;
+  return read(viewOf(bytes), offset, size, order === "little");
 }
 
 /**
@@ -94,7 +129,7 @@ export function readNumber(
  * @param bytes The struct.
  * @param order Its byte order.
  * @param offset Offset in bytes of the number.
- * @param size Its size in bytes.
+ * @param size Its size in bytes: 1, 2, 4 or 8.
  * @param value The number; its low bits are written.
  */
 export function writeNumber(
@@ -102,13 +137,9 @@ export function writeNumber(
   order: ByteOrder,
   offset: number,
   size: number,
-  value: bigint,
+  value: number | bigint,
 ): void {
-  let rest = BigInt.asUintN(64, value);
-  for (let i = 0; i < size; i++) {
-    bytes[offset + (order === "little" ? i : size - 1 - i)] = Number(rest & 0xffn);
-    rest >>= 8n;
-  }
+  write(viewOf(bytes), offset, size, order === "little", value);
 }
 
 /**
@@ -124,16 +155,15 @@ export function readFields(
   bytes: Uint8Array,
   order: ByteOrder,
 ): { [name: string]: bigint } {
+  const view = viewOf(bytes), little = order === "little";
   const values: { [name: string]: bigint } = {};
   for (const { name, offset, size, count } of struct.fields) {
-    for (let i = 0; i < count; i++) {
-      if (offset + size * (i + 1) > bytes.length) continue;
-      values[count === 1 ? name : `${name}[${i}]`] = readNumber(
-        bytes,
-        order,
-        offset + size * i,
-        size,
-      );
+    if (offset + size * count > bytes.length) continue;
+    if (count === 1) values[name] = read(view, offset, size, little);
+    else {
+      for (let i = 0; i < count; i++) {
+        values[`${name}[${i}]`] = read(view, offset + size * i, size, little);
+      }
     }
   }
   return values;
@@ -141,13 +171,14 @@ export function readFields(
 
 /** The place of a field or of an element, `name` or `name[2]`. */
 function place(struct: Layout, name: string): Field {
+  const whole = struct.byName.get(name);
+  if (whole !== undefined) return whole;
   const [bare, bracket] = name.split("[");
   const field = struct.byName.get(bare);
-  const index = bracket === undefined ? 0 : parseInt(bracket);
+  const index = parseInt(bracket ?? "");
   if (field === undefined || !(index >= 0 && index < field.count)) {
     throw new EpassError(`cannot set ${name}: struct ${struct.name} has no such field`);
   }
-  if (bracket === undefined) return field;
   return { ...field, offset: field.offset + index * field.size, count: 1 };
 }
 
@@ -157,8 +188,8 @@ function place(struct: Layout, name: string): Field {
  * @param struct Its layout.
  * @param bytes Its bytes.
  * @param order Its byte order.
- * @param values The numbers by name; arrays as a whole or by element, as `name[0]`.
- * @throws {EpassError} If there is no such field, or an array has too many elements.
+ * @param values Numbers by name; arrays as a whole or by element, as `name[0]`; or bytes as they are in memory.
+ * @throws {EpassError} If there is no such field, or a value does not fit it.
  */
 export function writeFields(
   struct: Layout,
@@ -166,21 +197,18 @@ export function writeFields(
   order: ByteOrder,
   values: NamedValues,
 ): void {
-  for (const [name, value] of Object.entries(values)) {
+  const view = viewOf(bytes), little = order === "little";
+  for (const name in values) {
+    const value = values[name];
     const { offset, size, count } = place(struct, name);
-    if (value instanceof Uint8Array) {
-      if (value.length > size * count) {
-        throw new EpassError(`cannot set ${name}: ${value.length} bytes for ${size * count}`);
-      }
-      bytes.set(value, offset);
+    if (typeof value !== "object") {
+      write(view, offset, size, little, value);
       continue;
     }
-    const elements = typeof value === "object" ? value : [value];
-    if (elements.length > count) {
-      throw new EpassError(`cannot set ${name}: ${elements.length} values for ${count} elements`);
+    if (value.length * (value instanceof Uint8Array ? 1 : size) > size * count) {
+      throw new EpassError(`cannot set ${name}: ${value.length} values do not fit it`);
     }
-    elements.forEach((element, i) =>
-      writeNumber(bytes, order, offset + i * size, size, BigInt(element))
-    );
+    if (value instanceof Uint8Array) bytes.set(value, offset);
+    else value.forEach((element, i) => write(view, offset + i * size, size, little, element));
   }
 }

@@ -165,13 +165,22 @@ export class PacketBuffer {
   }
 
   /**
-   * Copies the packet.
+   * Copies the metadata.
    *
-   * @param withMeta Whether its metadata comes first.
    * @returns Its bytes.
    */
-  bytes(withMeta = false): Uint8Array<ArrayBuffer> {
-    const first = this.#all().subarray(withMeta ? this.#meta : this.#data, this.#end);
+  meta(): Uint8Array<ArrayBuffer> {
+    return this.#all().slice(this.#meta, this.#data);
+  }
+
+  /**
+   * Copies the packet.
+   *
+   * @returns Its bytes, without metadata.
+   */
+  bytes(): Uint8Array<ArrayBuffer> {
+    const first = this.#all().subarray(this.#data, this.#end);
+    if (this.#rest.length === 0) return first.slice();
     const copy = new Uint8Array(first.length + this.#rest.length);
     copy.set(first);
     copy.set(this.#rest, first.length);

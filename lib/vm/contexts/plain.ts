@@ -50,8 +50,9 @@ class PlainContext implements RunContext {
 
   finish(): ContextOutput {
     const context = this.#region === null ? NO_BYTES : this.#memory.contents(this.#region).slice();
-    const fields = readFields(this.#layout, context, this.#memory.order);
-    return { context, fields, packet: null, meta: NO_BYTES };
+    const { order } = this.#memory;
+    const fields = () => readFields(this.#layout, context, order);
+    return { context, readFields: fields, packet: null, meta: NO_BYTES };
   }
 }
 

@@ -7,7 +7,7 @@
  * @module
  */
 
-import type { ByteOrder } from "../../bytes.ts";
+import { type ByteOrder, concatBytes } from "../../bytes.ts";
 import { loadNetworkOrder, type PacketLoad } from "../packet_load.ts";
 import type { ContextOutput, RunContext } from "./context.ts";
 import type { PacketBuffer } from "./packet.ts";
@@ -270,16 +270,14 @@ export class SkbContext implements RunContext {
   }
 
   finish(): ContextOutput {
-    const { packet } = this;
+    const { packet, fields } = this;
+    const context = fields.bytes.slice();
     const bytes = packet.bytes();
-    const whole = new Uint8Array(this.#hidden.length + bytes.length);
-    whole.set(this.#hidden);
-    whole.set(bytes, this.#hidden.length);
     return {
-      context: this.fields.bytes.slice(),
-      fields: this.fields.read(),
-      packet: whole,
-      meta: packet.bytes(true).slice(0, packet.metaLength),
+      context,
+      readFields: () => fields.read(context),
+      packet: this.atLink ? bytes : concatBytes([this.#hidden, bytes]),
+      meta: packet.meta(),
     };
   }
 }

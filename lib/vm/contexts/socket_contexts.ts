@@ -116,11 +116,14 @@ export class SocketContext implements RunContext {
   }
 
   finish(): ContextOutput {
-    const fields = this.fields.read();
-    if (this.#flowKeys !== null) Object.assign(fields, this.#flowKeys.read());
+    const context = this.fields.bytes.slice();
+    const keys = this.#flowKeys?.bytes.slice();
     return {
-      context: this.fields.bytes.slice(),
-      fields,
+      context,
+      readFields: () => ({
+        ...this.fields.read(context),
+        ...keys === undefined ? {} : this.#flowKeys!.read(keys),
+      }),
       packet: this.packet?.bytes() ?? null,
       meta: NO_BYTES,
     };

@@ -5,7 +5,7 @@
  */
 
 import type { ByteOrder } from "../../bytes.ts";
-import type { GuestMemory, Region } from "../memory.ts";
+import { GUEST_BASE, type GuestMemory, type Region } from "../memory.ts";
 import { type Layout, readFields, readNumber, writeFields, writeNumber } from "./layout.ts";
 import type { NamedValues } from "./context.ts";
 
@@ -73,7 +73,10 @@ export class StructMemory {
    */
   get(name: string): number {
     const { offset, size } = this.layout.byName.get(name)!;
-    return Number(readNumber(this.bytes, this.#memory.order, offset, size));
+    const { view, order } = this.#memory;
+    const at = this.#region.address - GUEST_BASE + offset;
+    if (size === 4) return view.getUint32(at, order === "little");
+    return Number(readNumber(this.bytes, order, offset, size));
   }
 
   /**
@@ -84,15 +87,19 @@ export class StructMemory {
    */
   set(name: string, value: number): void {
     const { offset, size } = this.layout.byName.get(name)!;
-    writeNumber(this.bytes, this.#memory.order, offset, size, BigInt(value));
+    const { view, order } = this.#memory;
+    const at = this.#region.address - GUEST_BASE + offset;
+    if (size === 4) view.setUint32(at, value, order === "little");
+    else writeNumber(this.bytes, order, offset, size, value);
   }
 
   /**
    * Reads all fields.
    *
+   * @param bytes The bytes of the struct; by default those in memory.
    * @returns The unsigned numbers by name.
    */
-  read(): { [name: string]: bigint } {
-    return readFields(this.layout, this.bytes, this.#memory.order);
+  read(bytes: Uint8Array = this.bytes): { [name: string]: bigint } {
+    return readFields(this.layout, bytes, this.#memory.order);
   }
 }

@@ -130,11 +130,12 @@ export class XdpContext implements RunContext {
 
   finish(): ContextOutput {
     const { packet } = this;
+    const context = this.#md.bytes.slice();
     return {
-      context: this.#md.bytes.slice(),
-      fields: this.#md.read(),
+      context,
+      readFields: () => this.#md.read(context),
       packet: packet.bytes(),
-      meta: packet.bytes(true).slice(0, packet.metaLength),
+      meta: packet.meta(),
     };
   }
 }

@@ -1,0 +1,93 @@
+/**
+ * How a run of a program ended and what it left behind.
+ *
+ * @module
+ */
+
+import type { SourceLine } from "../object/source_line.ts";
+import type { ContextOutput } from "./contexts/context.ts";
+import type { Fault } from "./fault.ts";
+import type { Outcome } from "./interpreter.ts";
+import type { Action, OutputRecord, Records, Redirect } from "./records.ts";
+import type { TypedMap } from "./typed_map.ts";
+
+/** A fault with its place in the source. */
+export interface SourcedFault extends Fault {
+  /** The source line of the instruction; null if the object does not tell. */
+  readonly source: SourceLine | null;
+}
+
+/** How a run ended and what it left behind. */
+export interface RunResult extends Outcome {
+  /** Why the program was stopped, or null if it returned. */
+  readonly fault: SourcedFault | null;
+  /** The bytes of the context after the run; empty without one. */
+  readonly context: Uint8Array;
+  /** The fields of the context by name, for types that have named ones. */
+  readonly fields: { readonly [name: string]: bigint };
+  /** The packet after the run, from its link layer header on; null for programs without one. */
+  readonly packet: Uint8Array | null;
+  /** The metadata before the packet. */
+  readonly meta: Uint8Array;
+  /** The maps, which later runs find as this one left them. */
+  readonly maps: Readonly<Record<string, TypedMap>>;
+  /** Lines that the run printed. */
+  readonly printk: readonly string[];
+  /** Packets and sockets that it sent elsewhere. */
+  readonly redirects: readonly Redirect[];
+  /** Perf events and entries of ring buffers that it sent to user space. */
+  readonly output: readonly OutputRecord[];
+  /** What else it asked of the kernel. */
+  readonly actions: readonly Action[];
+}
+
+/** A result whose fields are read when they are asked for, as most callers want none. */
+export class FinishedRun implements RunResult {
+  readonly returnValue: bigint;
+  readonly instructionCount: number;
+  readonly fault: SourcedFault | null;
+  readonly context: Uint8Array;
+  readonly packet: Uint8Array | null;
+  readonly meta: Uint8Array;
+  readonly maps: Readonly<Record<string, TypedMap>>;
+  readonly printk: readonly string[];
+  readonly redirects: readonly Redirect[];
+  readonly output: readonly OutputRecord[];
+  readonly actions: readonly Action[];
+  readonly #readFields: ContextOutput["readFields"];
+
+  /**
+   * Takes over what a run left.
+   *
+   * @param outcome How it ended.
+   * @param fault Its fault with the place in the source.
+   * @param after The context and packet.
+   * @param maps The maps.
+   * @param records What it noted, which the next run clears.
+   */
+  constructor(
+    outcome: Outcome,
+    fault: SourcedFault | null,
+    after: ContextOutput,
+    maps: Readonly<Record<string, TypedMap>>,
+    records: Records,
+  ) {
+    this.returnValue = outcome.returnValue;
+    this.instructionCount = outcome.instructionCount;
+    this.fault = fault;
+    this.context = after.context;
+    this.packet = after.packet;
+    this.meta = after.meta;
+    this.#readFields = after.readFields;
+    this.maps = maps;
+    this.printk = records.printk.entries.slice();
+    this.redirects = records.redirects.entries.slice();
+    this.output = records.output.entries.slice();
+    this.actions = records.actions.entries.slice();
+  }
+
+  /** The fields of the context by name, for types that have named ones. */
+  get fields(): { readonly [name: string]: bigint } {
+    return this.#readFields();
+  }
+}
