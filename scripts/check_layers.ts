@@ -14,7 +14,7 @@ import { summaryLine } from "./tally.ts";
 const LAYERS: readonly (readonly string[])[] = [
   ["deno.json"],
   ["lib/errors.ts"],
-  ["lib/bytes.ts"],
+  ["lib/bytes.ts", "lib/random_input.ts"],
   ["lib/isa"],
   ["lib/object"],
   ["lib/ir"],
@@ -26,6 +26,8 @@ const LAYERS: readonly (readonly string[])[] = [
   ["lib/kernel"],
   ["lib/runtime"],
   ["lib/vm"],
+  ["lib/testing"],
+  ["lib/testing.ts"],
   ["lib/compile.ts"],
   ["lib/cli"],
   ["mod.ts", "cli.ts"],

@@ -9,7 +9,7 @@
 
 import { parseArgs } from "node:util";
 import { EpassError } from "../lib/errors.ts";
-import { Random, randomFrame } from "../lib/kernel/random_input.ts";
+import { Random, randomFrame } from "../lib/random_input.ts";
 import { loadProgram } from "../lib/object/load.ts";
 import type { Program } from "../lib/object/program.ts";
 import { type EngineName, ENGINES } from "../lib/vm/engine.ts";

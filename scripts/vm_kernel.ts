@@ -17,7 +17,7 @@ import type { Kernel, KernelLoadOptions } from "../lib/kernel/kernel.ts";
 import type { LoadedMap, LoadedProgram } from "../lib/kernel/loaded.ts";
 import { readMap } from "../lib/kernel/map_contents.ts";
 import { buffer, errnoName } from "../lib/kernel/native.ts";
-import { Random, randomFrame } from "../lib/kernel/random_input.ts";
+import { Random, randomFrame } from "../lib/random_input.ts";
 import { ELF } from "../lib/object/elf.ts";
 import { loadProgram } from "../lib/object/load.ts";
 import { mapTypeName } from "../lib/object/kernel_names.ts";

@@ -12,7 +12,7 @@ import type { TestRunRequest, TestRunResult } from "./bpf_programs.ts";
 import type { LoadedProgram } from "./loaded.ts";
 import { readMap, seedMaps } from "./map_contents.ts";
 import { errnoName } from "./native.ts";
-import { Random, randomFrame } from "./random_input.ts";
+import { Random, randomFrame } from "../random_input.ts";
 
 /** What the kernel runs a program type on; the other types cannot be run. */
 export type RunKind =

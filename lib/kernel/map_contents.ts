@@ -8,7 +8,7 @@ import { MAP_TYPES } from "../object/kernel_names.ts";
 import type { Bpf } from "./bpf.ts";
 import type { LoadedMap } from "./loaded.ts";
 import { buffer } from "./native.ts";
-import type { Random } from "./random_input.ts";
+import type { Random } from "../random_input.ts";
 
 /** Map types whose elements can be read all at once. */
 const READABLE: ReadonlySet<string> = new Set(

@@ -9,7 +9,7 @@ import { concatBytes } from "../../../lib/bytes.ts";
 import { helperByName } from "../../../lib/isa/helpers.ts";
 import type { Kernel } from "../../../lib/kernel/kernel.ts";
 import { buffer } from "../../../lib/kernel/native.ts";
-import { Random, randomFrame } from "../../../lib/kernel/random_input.ts";
+import { Random, randomFrame } from "../../../lib/random_input.ts";
 import { loadProgram } from "../../../lib/object/load.ts";
 import { type MapFile, parseMapFile } from "../../../lib/object/map_file.ts";
 import { readFields, writeFields } from "../../../lib/vm/contexts/layout.ts";
@@ -79,6 +79,13 @@ const XDP_CALLS: readonly CallMaker[] = [
   (r) => onContext("check_mtu", r.of([0, 1, 9]), { data: 512 }, signed(r, 70_000), flags(r, [0])),
 ];
 
+/** A legacy packet load, as if it were a helper; outside of the packet it ends the program. */
+const packetLoad: CallMaker = (r) => {
+  const base = r.of([0, 0, 0, -0x10_0000, -0x20_0000]);
+  const offset = r.below(8) === 0 ? r.below(3000) : r.of(NEAR);
+  return call(r.of(["ldabsb", "ldabsh", "ldabsw"]), base + offset - (r.below(4) === 0 ? 20 : 0));
+};
+
 /** Helpers of all programs on socket buffers. */
 const SKB_CALLS: readonly CallMaker[] = [
   (r) => onContext("skb_load_bytes", offset(r), memory(r), size(r)),
@@ -93,6 +100,7 @@ const KEY_SIZES: readonly number[] = [44, 44, 44, 28, 24, 22, 8, 12];
 /** Helpers of tc programs. */
 const TC_CALLS: readonly CallMaker[] = [
   ...SKB_CALLS,
+  packetLoad,
   (r) => onContext("skb_store_bytes", offset(r), memory(r), size(r), flags(r, [0, 1, 2, 3])),
   (r) => onContext("skb_pull_data", offset(r)),
   (r) => onContext("skb_change_tail", r.below(r.below(2) === 0 ? 200 : 17_000), flags(r, [0])),
@@ -143,7 +151,7 @@ function replacement(random: Random): [Argument, Argument] {
 const CALLS: { readonly [type: string]: readonly CallMaker[] } = {
   xdp: XDP_CALLS,
   sched_cls: TC_CALLS,
-  socket_filter: SKB_CALLS,
+  socket_filter: [...SKB_CALLS, packetLoad],
   cgroup_skb: [...SKB_CALLS, () => onContext("skb_ecn_set_ce")],
   lwt_xmit: [
     ...SKB_CALLS,
@@ -177,7 +185,7 @@ const FIELDS: { readonly [type: string]: readonly string[] } = {
 const hex = (n: number | bigint): string => BigInt.asUintN(64, BigInt(n)).toString(16);
 
 function argumentText(register: number, argument: Argument): string {
-  if (argument === "context") return `mov %r${register}, %r9`;
+  if (argument === "context") return `mov %r${register}, %r6`;
   if (typeof argument === "object") {
     return `lddw %r${register}, map_value 0x3 + 0x${hex(DATA + argument.data)}`;
   }
@@ -187,20 +195,25 @@ function argumentText(register: number, argument: Argument): string {
 /** The program: after each call it notes the result and the fields. */
 function source(type: string, calls: readonly Call[]): string {
   const layout = type === "xdp" ? XDP_MD : SK_BUFF;
-  const lines = ["mov %r9, %r1", "lddw %r6, map_value 0x3 + 0x0"];
+  const lines = ["mov %r6, %r1", "lddw %r8, map_value 0x3 + 0x0"];
   let at = 0;
   const look = () => {
     for (const name of FIELDS[type]) {
-      lines.push(`ldxw %r0, [%r9+0x${hex(layout.byName.get(name)!.offset)}]`);
-      lines.push(`stxw [%r6+0x${hex(at)}], %r0`);
+      lines.push(`ldxw %r0, [%r6+0x${hex(layout.byName.get(name)!.offset)}]`);
+      lines.push(`stxw [%r8+0x${hex(at)}], %r0`);
       at += 4;
     }
     at = Math.ceil(at / 8) * 8;
   };
   look();
   for (const { name, args } of calls) {
-    args.forEach((argument, i) => lines.push(argumentText(i + 1, argument)));
-    lines.push(`call 0x${hex(helperByName(name)!.id)}`, `stxdw [%r6+0x${hex(at)}], %r0`);
+    if (name.startsWith("ldabs")) {
+      lines.push(`${name} 0x${hex(BigInt.asUintN(32, BigInt(Number(args[0]))))}`);
+    } else {
+      args.forEach((argument, i) => lines.push(argumentText(i + 1, argument)));
+      lines.push(`call 0x${hex(helperByName(name)!.id)}`);
+    }
+    lines.push(`stxdw [%r8+0x${hex(at)}], %r0`);
     at += 8;
     look();
   }
@@ -258,6 +271,7 @@ function randomContext(type: string, random: Random, length: number): Uint8Array
 
 /** What a run left, as text. */
 interface Outcome {
+  readonly returnValue: number;
   readonly value: Uint8Array;
   readonly packet: Uint8Array;
   readonly context: string;
@@ -292,7 +306,12 @@ function runInKernel(
     if (typeof result === "number") return `error ${result}`;
     const value = buffer(VALUE_SIZE);
     kernel.bpf.maps.lookup(loaded.maps[0].fd, buffer(4), value);
-    return { value, packet: result.data, context: contextText(file.type, result.context) };
+    return {
+      returnValue: result.returnValue,
+      value,
+      packet: result.data,
+      context: contextText(file.type, result.context),
+    };
   } finally {
     loaded.close();
   }
@@ -313,8 +332,9 @@ function runInSandbox(
   });
   const run = vm.program().run({ packet, ctx });
   if (run.fault !== null) return `${run.fault.kind}: ${run.fault.message}`;
-  const [map] = vm.environment.maps;
+  const [{ map }] = Object.values(vm.maps);
   return {
+    returnValue: Number(run.returnValue),
     value: map.read(buffer(4)) as Uint8Array,
     packet: concatBytes([run.meta, run.packet!]),
     context: contextText(file.type, run.context),
@@ -340,6 +360,9 @@ function difference(type: string, kernel: Outcome, sandbox: Outcome): string {
     return `byte ${byte} of the value: kernel ${word(kernel.value)}, sandbox ${
       word(sandbox.value)
     }`;
+  }
+  if (kernel.returnValue !== sandbox.returnValue) {
+    return `return value: kernel ${kernel.returnValue}, sandbox ${sandbox.returnValue}`;
   }
   if (kernel.context !== sandbox.context) {
     return `context: kernel ${kernel.context}, sandbox ${sandbox.context}`;

@@ -5,8 +5,6 @@
  * @module
  */
 
-import { buffer } from "./native.ts";
-
 /** A generator of random numbers (mulberry32). */
 export class Random {
   #state: number;
@@ -47,10 +45,10 @@ export class Random {
    * Draws bytes.
    *
    * @param size How many.
-   * @returns The bytes.
+   * @returns The bytes, in memory that never moves.
    */
   bytes(size: number): Uint8Array<ArrayBuffer> {
-    const bytes = buffer(size);
+    const bytes = new Uint8Array(new ArrayBuffer(size));
     for (let i = 0; i < size; i++) bytes[i] = this.below(256);
     return bytes;
   }
