@@ -8,7 +8,7 @@
 import { ATOMIC, type Size } from "../isa/ops.ts";
 import { ATOMIC_OPS } from "./code.ts";
 import type { Machine } from "./machine.ts";
-import { GUEST_BASE, type GuestMemory, PAGE_SHIFT } from "./memory.ts";
+import { GUEST_BASE, type GuestMemory } from "./memory.ts";
 import { readPair, writePair } from "./register_file.ts";
 
 /** Reads an unsigned number at an offset that is known to be good. */
@@ -49,11 +49,8 @@ export function executeAtomic(
   const fn = ATOMIC_OPS[extra & 0xff];
   const size = (extra >> 8) as Size;
   const stores = fn !== "load_acquire";
-  const limits = stores ? memory.writeLimits : memory.readLimits;
-  const at = r[base] + displacement | 0, page = at >>> PAGE_SHIFT;
-  if (r[base + 1] !== 0 || page >= limits.length || at + size > limits[page]) {
-    return machine.badAccess(base, displacement, size, stores);
-  }
+  const at = machine.place(base, displacement, size, stores);
+  if (at < 0) return false;
   if ((at & size - 1) !== 0) {
     const hex = (at + GUEST_BASE).toString(16);
     return machine.stop(

@@ -110,6 +110,11 @@ export class Interpreter {
     };
   }
 
+  /** Addresses of the lowest bytes of the frames, the first one first. */
+  get frames(): readonly number[] {
+    return this.#machine.frames;
+  }
+
   /** Slot of the next instruction in the whole code. */
   get pc(): number {
     return this.#machine.pc / STRIDE;

@@ -40,7 +40,7 @@ export interface HelperContext {
    */
   call(functionAddress: bigint, args: readonly bigint[]): bigint;
   /**
-   * Continues in another function instead of after the call, in the same frame: a tail call.
+   * Continues in another function instead of after the call, in the frame of the caller, which is cleared: a tail call.
    *
    * @param functionAddress Its address.
    * @param args r1 to r5; missing ones are 0.
@@ -137,6 +137,11 @@ export class Machine implements HelperContext {
     }
   }
 
+  /** Addresses of the lowest bytes of the frames. */
+  get frames(): readonly number[] {
+    return this.#frames.map(({ address }) => address);
+  }
+
   /**
    * Forgets what ran before and enters a function.
    *
@@ -177,14 +182,30 @@ export class Machine implements HelperContext {
     this.#saved[at + 9] = MAY_GOTO_BUDGET;
     const frame = this.#frames[this.depth++];
     memory.map(frame);
-    const offset = frame.address - GUEST_BASE;
-    memory.bytes.fill(0, offset, offset + FRAME_SIZE);
-    registers[0] = registers[1] = 0;
-    for (let i = 12; i < 20; i++) registers[i] = 0;
+    this.#clear(frame);
     registers[20] = frame.address + FRAME_SIZE;
     registers[21] = 0;
     this.pc = word;
     return true;
+  }
+
+  /** Enters a function in the frame of the current one: a tail call. */
+  #continueIn({ word, args }: { readonly word: number; readonly args: readonly bigint[] }): void {
+    const frame = this.#frames[this.depth - 1];
+    this.#tail = null;
+    this.pc = word;
+    this.#clear(frame);
+    this.#saved[(this.depth - 1) * FRAME_WORDS + 9] = MAY_GOTO_BUDGET;
+    this.#setArguments(args);
+  }
+
+  /** A frame of zeros; r0 and r6 to r9 are 0. */
+  #clear(frame: Region): void {
+    const { registers, memory } = this;
+    const offset = frame.address - GUEST_BASE;
+    memory.bytes.fill(0, offset, offset + FRAME_SIZE);
+    registers[0] = registers[1] = 0;
+    for (let i = 12; i < 20; i++) registers[i] = 0;
   }
 
   /**
@@ -281,11 +302,7 @@ export class Machine implements HelperContext {
     this.pc = pc;
     writePair(r, 0, result);
     for (let i = 2; i < 12; i++) r[i] = 0;
-    if (this.#tail !== null) {
-      this.pc = this.#tail.word;
-      this.#setArguments(this.#tail.args);
-      this.#tail = null;
-    }
+    if (this.#tail !== null) this.#continueIn(this.#tail);
     return true;
   }
 
@@ -367,18 +384,23 @@ export class Machine implements HelperContext {
   }
 
   /**
-   * Stops the program at the instruction before pc for its memory access.
+   * Finds the place of the access of the instruction before pc, or stops the program there.
    *
    * @param base Index in the register file of the address.
    * @param displacement Displacement in bytes, biased by the base of guest memory.
    * @param size Bytes accessed.
    * @param write Whether it stores.
-   * @returns False.
+   * @returns The offset in the bytes of guest memory, or -1 after a fault.
    */
-  badAccess(base: number, displacement: number, size: number, write: boolean): false {
-    const address = readPair(this.registers, base) + BigInt(displacement + GUEST_BASE);
-    const { kind, message } = this.memory.fault(address, size, write);
-    return this.stop(kind, message);
+  place(base: number, displacement: number, size: number, write: boolean): number {
+    try {
+      const address = readPair(this.registers, base);
+      return this.memory.place(address, displacement + GUEST_BASE, size, write);
+    } catch (error) {
+      if (!(error instanceof GuestFault)) throw error;
+      this.stop(error.kind, error.message);
+      return -1;
+    }
   }
 
   /**

@@ -6,7 +6,8 @@
  * mapped. Addresses are compared in all their 64 bits: high bits never alias. Two levels:
  *
  * - `sandbox`: an access is allowed where it lies in the storage. What a program does to its own regions is its affair;
- *   nothing leads out.
+ *   nothing leads out. An instruction whose base register is in the null page faults, whatever its displacement; so that
+ *   the interpreter need not look at each, the limits of the {@link NEAR_NULL} first bytes are 0.
  * - `strict`: an access is allowed where it lies in a mapped region, and a store in one that is writable. A region
  *   starts on a page of its own and is followed by unmapped space, so one number per page, the offset at which the
  *   region ends, decides: `offset + size <= limit[offset >> PAGE_SHIFT]`. In `sandbox` all limits are the end.
@@ -23,6 +24,8 @@ import { GuestFault } from "./fault.ts";
 export const GUEST_BASE = 0x1_0000;
 /** Binary logarithm of the page size in bytes. */
 export const PAGE_SHIFT = 12;
+/** Bytes from {@link GUEST_BASE} on that a displacement reaches from the null page; no region is there. */
+const NEAR_NULL = 0x8000;
 /** Unmapped bytes after every region, at least. */
 const GUARD = 1024;
 /** The most bytes that offsets of 31 bits reach. */
@@ -91,7 +94,7 @@ export class GuestMemory {
   writeLimits: Int32Array<ArrayBuffer>;
   readonly #maximum: number;
   readonly #regions: Region[] = [];
-  #used = 1 << PAGE_SHIFT;
+  #used = NEAR_NULL;
 
   /**
    * Makes an address space without regions.
@@ -115,8 +118,8 @@ export class GuestMemory {
 
   /** Lets every access to the storage pass. */
   #openLimits(): void {
-    this.readLimits.fill(this.bytes.length);
-    this.writeLimits.fill(this.bytes.length);
+    this.readLimits.fill(this.bytes.length, NEAR_NULL >> PAGE_SHIFT);
+    this.writeLimits.fill(this.bytes.length, NEAR_NULL >> PAGE_SHIFT);
   }
 
   /** The regions by ascending address. */
@@ -238,11 +241,39 @@ export class GuestMemory {
    */
   check(address: bigint, size: number, write: boolean): number {
     const offset = Number(BigInt.asUintN(64, address)) - GUEST_BASE;
-    const limits = write ? this.writeLimits : this.readLimits;
-    if (offset < 0 || offset >= this.bytes.length || offset + size > limits[offset >> PAGE_SHIFT]) {
+    if (offset < 0 || offset + size > this.#limitAt(offset, write)) {
       throw this.fault(address, size, write);
     }
     return offset;
+  }
+
+  #limitAt(offset: number, write: boolean): number {
+    const { length } = this.bytes;
+    if (offset >= length) return 0;
+    if (this.level === "sandbox") return length;
+    return (write ? this.writeLimits : this.readLimits)[offset >> PAGE_SHIFT];
+  }
+
+  /**
+   * Finds the place of an access that a program makes.
+   *
+   * @param base The base register, an unsigned 64-bit pattern.
+   * @param displacement Displacement in bytes.
+   * @param size Bytes accessed.
+   * @param write Whether it stores.
+   * @returns The offset in `bytes`.
+   * @throws {GuestFault} If the access is not allowed.
+   */
+  place(base: bigint, displacement: number, size: number, write: boolean): number {
+    const address = base + BigInt(displacement);
+    if (base < BigInt(GUEST_BASE) && displacement >= 0) {
+      const hex = address.toString(16);
+      throw new GuestFault(
+        "null",
+        `cannot ${write ? "store" : "load"} ${size} bytes at 0x${hex}: null page`,
+      );
+    }
+    return this.check(address, size, write);
   }
 
   /**

@@ -4,11 +4,12 @@
  * @module
  */
 
-import { type AluOp, evalAlu } from "../isa/ops.ts";
+import { type AluOp, evalAlu, signExtend, type Size } from "../isa/ops.ts";
 import { executeAtomic } from "./atomic.ts";
 import { STRIDE } from "./code.ts";
 import { dispatch } from "./dispatch.ts";
 import type { Machine } from "./machine.ts";
+import { GUEST_BASE } from "./memory.ts";
 import { OPCODES } from "./opcodes.ts";
 import { readPair, writePair } from "./register_file.ts";
 
@@ -44,16 +45,30 @@ const HANDLERS: { readonly [name: string]: Handler } = {
   trap: (m, _d, index) => m.trap(index),
 };
 
-/** A load or store reaches the slow path only to fault. */
-function faulting(name: string): Handler | undefined {
-  const size = Number(/\d+$/.exec(name)?.[0]) / 8;
-  if (name.startsWith("load")) return (m, _d, s, at) => m.badAccess(s, at, size, false);
-  if (name.startsWith("store")) return (m, d, _s, at) => m.badAccess(d, at, size, true);
-  return undefined;
+/** A load or store reaches the slow path to fault, or because its address is near the null page. */
+function accessing(name: string): Handler | undefined {
+  const size = Number(/\d+$/.exec(name)?.[0]) / 8 as Size;
+  const sign = name.startsWith("load.s") ? size * 8 : 0;
+  if (name.startsWith("load")) {
+    return (m, d, s, displacement) => {
+      const at = m.place(s, displacement, size, false);
+      if (at < 0) return false;
+      const value = m.memory.load(BigInt(at + GUEST_BASE), size);
+      writePair(m.registers, d, sign === 0 ? value : signExtend(value, sign));
+      return true;
+    };
+  }
+  if (!name.startsWith("store")) return undefined;
+  return (m, d, s, displacement) => {
+    const at = m.place(d, displacement, size, true);
+    if (at < 0) return false;
+    m.memory.store(BigInt(at + GUEST_BASE), size, readPair(m.registers, s));
+    return true;
+  };
 }
 
 const BY_OPCODE: readonly (Handler | undefined)[] = OPCODES.map((name) =>
-  HANDLERS[name] ?? faulting(name)
+  HANDLERS[name] ?? accessing(name)
 );
 
 /**

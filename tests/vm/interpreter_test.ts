@@ -131,9 +131,10 @@ Deno.test("callbacks to nothing and without end are faults", () => {
   assert.equal(endless.run().fault?.kind, "call-depth");
 });
 
-Deno.test("a helper makes a tail call", () => {
+Deno.test("a helper makes a tail call: new registers and stack", () => {
   const vm = vmOf(`
 mov %r6, 1
+stdw [%r10-8], 5
 lddw %r2, func other
 call 12
 mov %r0, 1
@@ -141,12 +142,14 @@ exit
 other:
 mov %r0, %r1
 add %r0, %r6
+ldxdw %r1, [%r10-8]
+add %r0, %r1
 exit`);
   vm.registerHelper(12, (context, _r1, address) => {
     context.tailCall(address, [41n]);
     return 0n;
   });
-  assert.equal(vm.run().returnValue, 42n);
+  assert.equal(vm.run().returnValue, 41n);
 });
 
 Deno.test("a helper reads and writes guest memory, or refuses", () => {

@@ -1,214 +1,68 @@
 /**
- * The intrinsics on WebAssembly: functions of the module, written in the instructions of the text format.
- *
- * What works on a range of guest memory checks the whole range first, and refuses (with 0, or with -1 where 0 is an
- * answer) what is not entirely in memory: the code that called it then goes the long way, and faults at the right place.
+ * Intrinsics: operations of the virtual machine that WebAssembly has instructions for.
  *
  * @module
  */
 
-import { ByteWriter } from "./byte_writer.ts";
-import type { WasmFunction } from "./module.ts";
-import { BULK, TYPE, WASM } from "./opcodes.ts";
+import { UnsupportedError } from "../../errors.ts";
+import type { Value } from "../../ir/function.ts";
+import type { CodeWriter } from "./code_writer.ts";
+import type { Expressions } from "./expressions.ts";
+import { isMemoryFunction } from "./memory_functions.ts";
+import type { WasmUnit } from "./unit.ts";
 
-/** Vector instructions (WebAssembly 2.0, section 5.4.8), behind a prefix. */
-// deno-fmt-ignore
-const VECTOR: { readonly [name: string]: number } = {
-  "v128.load": 0x00, "v128.const": 0x0c, "i64x2.extract_lane": 0x1d,
-  "i16x8.extadd_pairwise_i8x16_u": 0x7d, "i32x4.extadd_pairwise_i16x8_u": 0x7f,
-  "i32x4.add": 0xae, "i64x2.extend_low_i32x4_u": 0xc9, "i64x2.extend_high_i32x4_u": 0xca, "i64x2.add": 0xce,
-};
-const VECTOR_PREFIX = 0xfd;
-const V128 = 0x7b;
-const TYPES: { readonly [name: string]: number } = { i32: TYPE.i32, i64: TYPE.i64, v128: V128 };
-/** The greatest size in bytes of which a sum stays within 32 bits in each lane. */
-const MOST_SUMMED = 0x4_0000n;
-
-/** An instruction with its immediates, separated by blanks. */
-type Step = string;
-
-function putImmediates(out: ByteWriter, name: string, immediates: readonly string[]): void {
-  const [first] = immediates;
-  if (name === "i64.const") return out.signed64(BigInt(first));
-  if (name === "i32.const") return out.signed32(Number(first));
-  if (name === "v128.const") return out.append(new Uint8Array(16));
-  if (name === "block" || name === "loop" || name === "if") {
-    return out.byte(first === undefined ? TYPE.empty : TYPES[first]);
-  }
-  if (name.includes(".load")) {
-    out.byte(0);
-    return out.unsigned(Number(first ?? 0));
-  }
-  if (name === "memory.size") return out.byte(0);
-  for (const immediate of immediates) out.unsigned(Number(immediate));
+/** What intrinsics need of the function around them. */
+export interface IntrinsicContext {
+  /** Where instructions are written. */
+  readonly code: CodeWriter;
+  /** Operand trees. */
+  readonly expressions: Expressions;
+  /** The module. */
+  readonly unit: WasmUnit;
+  /** Gives a callee the counter. */
+  releaseFuel(): void;
+  /** Takes it back. */
+  acquireFuel(): void;
 }
 
-/** Encodes a body: locals behind the parameters by type, then code. */
-function encodeBody(locals: readonly string[], steps: readonly Step[]): Uint8Array {
-  const out = new ByteWriter();
-  out.unsigned(locals.length);
-  for (const type of locals) {
-    out.unsigned(1);
-    out.byte(TYPES[type]);
-  }
-  for (const step of steps) {
-    const [name, ...immediates] = step.split(" ");
-    if (name in VECTOR) {
-      out.byte(VECTOR_PREFIX);
-      out.unsigned(VECTOR[name]);
-    } else if (name in BULK) {
-      out.byte(WASM.bulk);
-      out.unsigned(BULK[name as keyof typeof BULK]);
-      out.append(new Uint8Array(name === "memory.copy" ? 2 : 1));
-      continue;
-    } else {
-      out.byte(name === "memory.size" ? 0x3f : WASM[name as keyof typeof WASM]);
-    }
-    putImmediates(out, name, immediates);
-  }
-  out.byte(WASM.end);
-  return out.bytes.slice();
-}
+/** Emits an intrinsic; its result is on the stack. */
+type Emitter = (context: IntrinsicContext, args: readonly Value[]) => void;
 
-/** Returns an answer if the number on the stack is not 0. */
-const answerIf = (answer: bigint): Step[] => ["if", `i64.const ${answer}`, "return", "end"];
-
-/** Sets a local to the bytes of memory that are left behind a range of some size; refuses an empty or greater one. */
-function limitOf(size: number, limit: number, refusal: bigint): Step[] {
-  return [
-    ...[`local.get ${size}`, "i64.eqz", ...answerIf(refusal)],
-    ...["memory.size", "i64.extend_i32_u", "i64.const 16", "i64.shl", `local.set ${limit}`],
-    ...[`local.get ${size}`, `local.get ${limit}`, "i64.gt_u", ...answerIf(refusal)],
-    ...[`local.get ${limit}`, `local.get ${size}`, "i64.sub", `local.set ${limit}`],
-  ];
-}
-
-/** Turns an address into an offset; refuses it beyond a limit. */
-function offsetOf(address: number, base: number, limit: number, refusal: bigint): Step[] {
-  return [
-    ...[`local.get ${address}`, `i64.const ${base}`, "i64.sub", `local.tee ${address}`],
-    ...[`local.get ${limit}`, "i64.gt_u", ...answerIf(refusal)],
-  ];
-}
-
-const wrapped = (...locals: number[]): Step[] =>
-  locals.flatMap((local) => [`local.get ${local}`, "i32.wrap_i64"]);
-
-/** `memory.copy(to, from, size)`. */
-function copyBody(base: number): Uint8Array {
-  return encodeBody(["i64"], [
-    ...limitOf(2, 3, 0n),
-    ...offsetOf(0, base, 3, 0n),
-    ...offsetOf(1, base, 3, 0n),
-    // A copy byte by byte would read what it wrote.
-    ...["local.get 0", "local.get 1", "i64.sub", "local.get 2", "i64.lt_u", ...answerIf(0n)],
-    ...wrapped(0, 1, 2),
-    ...["memory.copy", "i64.const 1"],
-  ]);
-}
-
-/** `memory.fill(to, byte, size)`. */
-function fillBody(base: number): Uint8Array {
-  return encodeBody(["i64"], [
-    ...limitOf(2, 3, 0n),
-    ...offsetOf(0, base, 3, 0n),
-    ...wrapped(0, 1, 2),
-    ...["memory.fill", "i64.const 1"],
-  ]);
-}
-
-/** How a vector of unsigned numbers becomes one to add: of four sums of 32 bits, or of two of 64 bits. */
-const WIDENING: { readonly [size: number]: readonly Step[] } = {
-  1: ["i16x8.extadd_pairwise_i8x16_u", "i32x4.extadd_pairwise_i16x8_u"],
-  2: ["i32x4.extadd_pairwise_i16x8_u"],
-  4: [
-    "local.tee 6",
-    "i64x2.extend_low_i32x4_u",
-    "local.get 6",
-    "i64x2.extend_high_i32x4_u",
-    "i64x2.add",
-  ],
+const INTRINSICS: { readonly [name: string]: Emitter } = {
+  "bits.count": ({ code, expressions }, [value]) => {
+    expressions.push(value, 64);
+    code.op("i64.popcnt");
+  },
 };
 
-/** A loop that runs while the offset in local 3 is less than that in local 4. */
-function loopTo(step: number, body: readonly Step[]): Step[] {
-  return [
-    ...["block", "local.get 3", "local.get 4", "i32.ge_u", "br_if 0"],
-    ...["loop", ...body, "local.get 3", `i32.const ${step}`, "i32.add", "local.tee 3"],
-    ...["local.get 4", "i32.lt_u", "br_if 0", "end", "end"],
-  ];
-}
+/** Names of the intrinsics that WebAssembly has. */
+export const WASM_INTRINSICS: readonly string[] = Object.keys(INTRINSICS);
 
-/** `memory.sum.uN(from, size)`: 16 bytes at a time, then the rest. */
-function sumBody(base: number, size: 1 | 2 | 4): Uint8Array {
-  const fourSums = [
-    "local.get 5",
-    "i64x2.extend_low_i32x4_u",
-    "local.get 5",
-    "i64x2.extend_high_i32x4_u",
-    "i64x2.add",
-    "local.set 5",
-  ];
-  const add = size === 4 ? "i64x2.add" : "i32x4.add";
-  const load = { 1: "i64.load8_u", 2: "i64.load16_u", 4: "i64.load32_u" }[size];
-  // Locals: 2 limit, then sum; 3 offset; 4 its end; 5 sums; 6 a vector.
-  return encodeBody(["i64", "i32", "i32", "v128", "v128"], [
-    ...limitOf(1, 2, -1n),
-    ...offsetOf(0, base, 2, -1n),
-    ...["local.get 1", `i64.const ${MOST_SUMMED}`, "i64.gt_u", ...answerIf(-1n)],
-    ...[
-      ...wrapped(0),
-      "local.tee 3",
-      ...wrapped(1),
-      "i32.const -16",
-      "i32.and",
-      "i32.add",
-      "local.set 4",
-    ],
-    ...loopTo(16, [
-      "local.get 5",
-      "local.get 3",
-      "v128.load",
-      ...WIDENING[size],
-      add,
-      "local.set 5",
-    ]),
-    ...(size === 4 ? [] : fourSums),
-    ...[
-      "local.get 5",
-      "i64x2.extract_lane 0",
-      "local.get 5",
-      "i64x2.extract_lane 1",
-      "i64.add",
-      "local.set 2",
-    ],
-    ...[...wrapped(0, 1), "i32.add", "local.set 4"],
-    ...loopTo(size, ["local.get 2", "local.get 3", load, "i64.add", "local.set 2"]),
-    "local.get 2",
-  ]);
+function callMemoryFunction(
+  context: IntrinsicContext,
+  args: readonly Value[],
+  name: string,
+): void {
+  context.releaseFuel();
+  for (const arg of args) context.expressions.push(arg, 64);
+  context.code.indexed("call", context.unit.memoryFunction(name));
+  context.acquireFuel();
 }
-
-/** Parameters and body by name; `base` is the guest address of the first byte of memory. */
-const BODIES: {
-  readonly [name: string]: { readonly params: number; readonly body: (base: number) => Uint8Array };
-} = {
-  "memory.copy": { params: 3, body: copyBody },
-  "memory.fill": { params: 3, body: fillBody },
-  "memory.sum.u8": { params: 2, body: (base) => sumBody(base, 1) },
-  "memory.sum.u16": { params: 2, body: (base) => sumBody(base, 2) },
-  "memory.sum.u32": { params: 2, body: (base) => sumBody(base, 4) },
-};
 
 /**
- * The function that an intrinsic is.
+ * Emits an intrinsic.
  *
- * @param name Its name.
- * @param base The guest address of the first byte of memory.
- * @returns The function, of as many i64 as it has arguments, to an i64; null if there is none of the name.
+ * @param context The function around it.
+ * @param call The call.
+ * @param name The name of the intrinsic.
+ * @throws {UnsupportedError} If there is none of that name.
  */
-export function intrinsicFunction(name: string, base: number): WasmFunction | null {
-  if (!Object.hasOwn(BODIES, name)) return null;
-  const { params, body } = BODIES[name];
-  const signature = { params: new Array<"i64">(params).fill("i64"), result: "i64" } as const;
-  return { name, signature, body: body(base) };
+export function emitIntrinsic(context: IntrinsicContext, call: Value, name: string): void {
+  if (isMemoryFunction(name)) return callMemoryFunction(context, call.args, name);
+  if (!Object.hasOwn(INTRINSICS, name)) {
+    throw new UnsupportedError(`cannot emit intrinsic ${name}: WebAssembly has none`, {
+      pc: call.pc,
+    });
+  }
+  INTRINSICS[name](context, call.args);
 }

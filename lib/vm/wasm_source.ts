@@ -1,0 +1,99 @@
+/**
+ * From the plain program of a sandbox to what the WebAssembly target takes: lifted, symbols resolved, optimised.
+ *
+ * @module
+ */
+
+import { removeInsns, replaceUses } from "../ir/cfg.ts";
+import { disconnect } from "../ir/cfg.ts";
+import { type Block, type IrFunction, Terminator, type Value } from "../ir/function.ts";
+import type { LiftContext } from "../lift/calls.ts";
+import { liftFunction } from "../lift/lift.ts";
+import type { PassEnvironment } from "../passes/pass.ts";
+import { runPasses } from "../passes/run.ts";
+import type { PassUse } from "../passes/selection.ts";
+import type { WasmSource } from "../targets/wasm/unit.ts";
+
+/** How functions are prepared. */
+export interface SourceOptions {
+  /** Facts about the program. */
+  readonly context: LiftContext;
+  /** For each function its address. */
+  readonly addresses: readonly number[];
+  /** Passes to run. */
+  readonly passes: readonly PassUse[];
+  /** Whether instructions are counted one by one. */
+  readonly exact: boolean;
+}
+
+/** The slots of each block, by block id. */
+function slotsOf(fn: IrFunction): number[][] {
+  const slots: number[][] = [];
+  for (const { id, insns, term } of fn.blocks) {
+    slots[id] = [...insns.map(({ pc }) => pc), term!.pc].filter((pc) => pc >= 0);
+  }
+  return slots;
+}
+
+/** Whether a value loads a symbol that nobody resolved. */
+function isUnresolved({ args }: Value): boolean {
+  return args.some(({ op, ref }) => op === "symbol" && ref!.target < 0);
+}
+
+/** Ends a block where it loads a symbol that nobody resolved. */
+function cutUnresolved(fn: IrFunction, block: Block): void {
+  const at = block.insns.findIndex(isUnresolved);
+  if (at < 0) return;
+  const removed = new Uint8Array(fn.valueCount);
+  const trap = new Terminator("trap");
+  trap.trap = "unresolved-symbol";
+  trap.pc = block.insns[at].pc;
+  disconnect([...block.succs]);
+  block.term = trap;
+  const table: (Value | undefined)[] = new Array(fn.valueCount);
+  for (const { id } of block.insns.slice(at)) {
+    removed[id] = 1;
+    table[id] = fn.undef;
+  }
+  removeInsns(fn, removed);
+  replaceUses(fn, table);
+}
+
+/** Function addresses become constants; what is not known stops the program where it is loaded. */
+function resolveSymbols(fn: IrFunction, addresses: readonly number[]): void {
+  let found = false, unresolved = false;
+  for (const { insns } of fn.blocks) {
+    for (const value of insns) {
+      value.args.forEach((arg, i) => {
+        if (arg.op !== "symbol") return;
+        found = true;
+        if (arg.ref!.target < 0) unresolved = true;
+        else value.args[i] = fn.constant(addresses[arg.ref!.target]);
+      });
+    }
+  }
+  if (found && unresolved) { for (const block of fn.blocks) cutUnresolved(fn, block); }
+}
+
+/**
+ * Prepares a function.
+ *
+ * @param index Its index in the program.
+ * @param options How to prepare it.
+ * @returns The function.
+ * @throws {UnsupportedError} If it cannot be lifted.
+ */
+export function wasmSource(index: number, options: SourceOptions): WasmSource {
+  const { context, addresses, passes, exact } = options;
+  const fn = liftFunction(context.program, index, context);
+  const slots = exact ? slotsOf(fn) : [];
+  resolveSymbols(fn, addresses);
+  const environment: PassEnvironment = {
+    target: "vm",
+    cpu: 4,
+    order: context.program.order,
+    kernelHelpers: context.kernelHelpers,
+  };
+  runPasses(fn, passes, environment);
+  return { index, fn, slots };
+}
