@@ -58,7 +58,8 @@ export class KernelObjects {
     this.#types = types;
   }
 
-  get #btf(): Btf {
+  /** The kernel's types. */
+  get types(): Btf {
     return this.#types();
   }
 
@@ -71,7 +72,7 @@ export class KernelObjects {
    * @throws {DecodeError} If the types are malformed.
    */
   address(name: string): number {
-    const type = this.#btf.find("struct", name);
+    const type = this.types.find("struct", name);
     if (type === null) return 0;
     const known = this.#addresses.get(type.id);
     if (known !== undefined) return known;
@@ -88,14 +89,14 @@ export class KernelObjects {
    * @param values The numbers or bytes by the names of members; those that there are not are left out.
    */
   fill(name: string, values: Readonly<Record<string, number | Uint8Array>>): void {
-    const type = this.#btf.find("struct", name);
+    const type = this.types.find("struct", name);
     const address = type === null ? undefined : this.#addresses.get(type.id);
     if (type === null || address === undefined) return;
-    for (const member of this.#btf.members(type)) {
+    for (const member of this.types.members(type)) {
       const value = values[member.name];
       if (value === undefined) continue;
       const at = BigInt(address + member.bitOffset / 8);
-      const size = this.#btf.sizeOf(member.type);
+      const size = this.types.sizeOf(member.type);
       if (typeof value === "number") {
         if (size === 4) this.#memory.store(at, 4, BigInt(value));
       } else this.#memory.slice(at, size, true).set(value.subarray(0, size));
@@ -125,7 +126,9 @@ export class KernelObjects {
   #link(type: BtfType, open: BtfType[]): void {
     const address = this.#addresses.get(type.id)!;
     for (const { offset, target } of this.#pointers(type)) {
-      const to = target === "itself" ? address + offset : this.#place(this.#btf.type(target), open);
+      const to = target === "itself"
+        ? address + offset
+        : this.#place(this.types.type(target), open);
       this.#memory.store(BigInt(address + offset), 8, BigInt(to));
       if (target === "itself") this.#memory.store(BigInt(address + offset + 8), 8, BigInt(to));
     }
@@ -151,12 +154,12 @@ export class KernelObjects {
 
   #parts(part: BtfType, offset: number, open: Part[]): void {
     if (part.kind === "struct") {
-      for (const { type, bitOffset, bitSize } of this.#btf.members(part)) {
+      for (const { type, bitOffset, bitSize } of this.types.members(part)) {
         if (bitSize === 0) open.push({ type, offset: offset + bitOffset / 8 });
       }
     } else if (part.kind === "array") {
-      const { element, count } = this.#btf.array(part);
-      const size = this.#btf.sizeOf(element);
+      const { element, count } = this.types.array(part);
+      const size = this.types.sizeOf(element);
       for (let i = 0; i < Math.min(count, MAX_ELEMENTS); i++) {
         open.push({ type: element, offset: offset + i * size });
       }
@@ -166,7 +169,7 @@ export class KernelObjects {
   /** A type without its names and qualifiers; null if the types are malformed. */
   #resolve(id: number): BtfType | null {
     try {
-      return this.#btf.resolve(id);
+      return this.types.resolve(id);
     } catch (error) {
       if (error instanceof EpassError) return null;
       throw error;

@@ -213,7 +213,8 @@ function describeProgram(
   const { name, section } = sandbox.program.functions[index];
   const guess = sectionType(section.name);
   const type = options.type ?? (guess.type || (options.file?.type ?? ""));
-  return { name, type, attach: guess.attach, section: section.name, index };
+  const attach = guess.attach || (options.file?.attach ?? "");
+  return { name, type, attach, section: section.name, index };
 }
 
 /**
