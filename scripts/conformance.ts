@@ -1,19 +1,31 @@
 /**
  * Runs the conformance programs of a folder and prints how many pass: `deno run --allow-read --allow-env
- * scripts/conformance.ts [--rewritten] [FOLDER]`. With `--rewritten` they are lifted and emitted first; the folder is
- * `conformance` in the shared test data by default.
+ * scripts/conformance.ts [--rewritten] [--engine wasm] [--level strict] [FOLDER]`. With `--rewritten` they are lifted and
+ * emitted first; the folder is `conformance` in the shared test data by default.
  *
  * @module
  */
 
+import { parseArgs } from "node:util";
 import { join } from "node:path";
 import { SHARED } from "../tests/support.ts";
+import { type EngineName, ENGINES } from "../lib/vm/engine.ts";
+import type { MemoryLevel } from "../lib/vm/memory.ts";
 import { readSuite, rewriteRaw, runSuite } from "./conformance_suite.ts";
 
-const folder = Deno.args.find((arg) => !arg.startsWith("-")) ?? join(SHARED, "conformance");
+const { values, positionals } = parseArgs({
+  args: Deno.args,
+  allowPositionals: true,
+  options: {
+    rewritten: { type: "boolean" },
+    engine: { type: "string", default: ENGINES[0] },
+    level: { type: "string", default: "sandbox" },
+  },
+});
 const { total, failures } = runSuite(
-  readSuite(folder),
-  Deno.args.includes("--rewritten") ? rewriteRaw : null,
+  readSuite(positionals[0] ?? join(SHARED, "conformance")),
+  values.rewritten === true ? rewriteRaw : null,
+  { engine: values.engine as EngineName, level: values.level as MemoryLevel, metering: "exact" },
 );
 for (const failure of failures) console.log(failure);
 console.log(`${total - failures.length}/${total}`);

@@ -7,12 +7,14 @@
 import { EpassError } from "../errors.ts";
 import { helperByName } from "../isa/helpers.ts";
 import type { Program } from "../object/program.ts";
+import type { Metering } from "../targets/wasm/unit.ts";
 import { loadProgram } from "../object/load.ts";
 import { type SourceLine, sourceLineAt } from "../object/source_line.ts";
 import { type Code, type CodePlace, functionAddresses, translate } from "./code.ts";
 import type { ContextBuilder, ContextInput, RunContext } from "./contexts/context.ts";
 import { contextBuilder } from "./contexts/registry.ts";
-import { type Engine, type EngineName, interpreterEngine, type RunLimits } from "./engine.ts";
+import type { Engine, EngineName, RunLimits } from "./engine.ts";
+import { makeEngine } from "./engines.ts";
 import type { TaskIdentity } from "./environment.ts";
 import { Interpreter, type Outcome } from "./interpreter.ts";
 import {
@@ -39,6 +41,8 @@ export type { RunResult, SourcedFault } from "./run_result.ts";
 export interface VmOptions extends SandboxOptions {
   /** What runs the program. */
   readonly engine?: EngineName | undefined;
+  /** How the WebAssembly engine counts instructions, `loops` by default. */
+  readonly metering?: Metering | undefined;
   /** The most instructions of a run, {@link DEFAULT_LIMIT} by default. */
   readonly limit?: number | undefined;
   /** The most milliseconds of a run; by default as long as it takes. */
@@ -126,7 +130,7 @@ export class Vm {
     this.#code = translate(sandbox.program, () => null);
     const { memory, helpers, kfuncs } = sandbox;
     this.#interpreter = new Interpreter(this.#code, memory, helpers, kfuncs);
-    this.#engine = interpreterEngine(this.#interpreter);
+    this.#engine = makeEngine(options.engine, this.#code, this.#interpreter, sandbox, options);
   }
 
   /**

@@ -19,6 +19,15 @@ Deno.test("our own conformance programs pass on the interpreter", () => {
   assert.ok(total >= 50);
 });
 
+testWith("shared", "the conformance suite passes on WebAssembly", () => {
+  const cases = readSuite(join(SHARED, "conformance"));
+  for (const rewrite of [null, rewriteRaw]) {
+    const { total, failures } = runSuite(cases, rewrite, { engine: "wasm" });
+    assert.deepEqual(failures, []);
+    assert.equal(total, 313);
+  }
+});
+
 testWith("shared", "the conformance suite passes after lift and emit", () => {
   const { total, failures } = runSuite(readSuite(join(SHARED, "conformance")), rewriteRaw);
   assert.deepEqual(failures, []);
