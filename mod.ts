@@ -58,6 +58,11 @@ export * from "./lib/ir/module.ts";
 export * from "./lib/ir/parse.ts";
 export * from "./lib/ir/print.ts";
 
+export type { Pass } from "./lib/passes/pass.ts";
+export type { Level } from "./lib/passes/pipeline.ts";
+export type { PassObserver } from "./lib/passes/run.ts";
+export type { PassUse } from "./lib/passes/selection.ts";
+
 export { type EngineName, ENGINES } from "./lib/vm/engine.ts";
 export type { SymbolRequest, SymbolResolver } from "./lib/vm/code.ts";
 export type { ClockOptions } from "./lib/vm/clock.ts";
@@ -75,6 +80,7 @@ export * from "./lib/vm/memory.ts";
 export * from "./lib/vm/pcap.ts";
 export type * from "./lib/vm/providers.ts";
 export type { Action, OutputRecord, RecordLimits, Redirect } from "./lib/vm/records.ts";
+export type { RunResult, SourcedFault } from "./lib/vm/run_result.ts";
 export type { VariableValue } from "./lib/vm/symbols.ts";
 export type { TraceStep } from "./lib/vm/trace.ts";
 export type {
@@ -91,3 +97,4 @@ export * from "./lib/vm/verdict_names.ts";
 export * from "./lib/vm/vm.ts";
 
 export * from "./lib/compile.ts";
+export * from "./lib/equivalence.ts";

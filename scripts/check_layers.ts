@@ -29,6 +29,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ["lib/testing"],
   ["lib/testing.ts"],
   ["lib/compile.ts"],
+  ["lib/equivalence.ts"],
   ["lib/cli"],
   ["mod.ts", "cli.ts"],
 ];

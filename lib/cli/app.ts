@@ -23,6 +23,7 @@ import { convertCommand } from "./convert.ts";
 import { disCommand } from "./dis.ts";
 import { EXIT, exitStatus, failureText } from "./failure.ts";
 import type { Host } from "./host.ts";
+import { equivCommand } from "./equiv.ts";
 import { infoCommand } from "./info.ts";
 import { liftCommand } from "./lift.ts";
 import { optCommand } from "./opt.ts";
@@ -39,6 +40,7 @@ const routes: RouteMap<CliContext> = buildRouteMap<string, CliContext>({
     lift: liftCommand,
     opt: optCommand,
     run: runCommand,
+    equiv: equivCommand,
     verify: verifyCommand,
     testRun: testRunCommand,
     convert: convertCommand,

@@ -6,6 +6,7 @@
  */
 
 export { compileProgram, convertProgram, liftProgram, readProgram } from "../compile.ts";
+export { compareVersions } from "../equivalence.ts";
 export { printFunction, printModule } from "../ir/print.ts";
 export { Kernel } from "../kernel/kernel.ts";
 export { settleRewrite } from "../kernel/settle.ts";

@@ -34,6 +34,7 @@ const CASES: readonly Case[] = [
     reads: ["a.bin", "ctx"],
     writes: ["packet"],
   },
+  { args: ["equiv", "a.bin", "a.s"], reads: ["a.bin", "a.s"] },
   { args: ["convert", "a.bin", "--to", "hex", "-o", "a.hex"], reads: ["a.bin"], writes: ["a.hex"] },
 ];
 
