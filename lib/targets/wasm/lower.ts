@@ -102,7 +102,7 @@ class Lowering implements AccessContext, CallContext {
   run(): LoweredFunction {
     const { code } = this;
     this.#enter();
-    for (const step of structure(this.#source.fn, this.#dominators)) this.#step(step);
+    for (const step of structure(this.#source.fn, this.#dominators, this.#loops)) this.#step(step);
     code.unreachable();
     code.op("end");
     const head = new ByteWriter();
@@ -143,7 +143,7 @@ class Lowering implements AccessContext, CallContext {
       code.indexed("local.set", LOCAL.budget);
     }
     if (this.#exact) return;
-    this.#charge(FUEL, true, weightOf(fn.entry), fn.entry.term!.pc);
+    this.#charge(weightOf(fn.entry), fn.entry.term!.pc);
     if (this.#loops) this.acquireFuel();
   }
 
@@ -159,25 +159,21 @@ class Lowering implements AccessContext, CallContext {
 
   // Counting.
 
-  /** Takes instructions off the counter, a local or the global, and asks the host for more where none are left. */
-  #charge(counter: number, global: boolean, count: number, pc: number): void {
+  /** Takes instructions off the counter, and asks the host for more where none are left. */
+  #charge(count: number, pc: number): void {
     const { code } = this;
-    code.indexed(global ? "global.get" : "local.get", counter);
+    code.indexed("global.get", FUEL);
     code.i32(count);
     code.op("i32.sub");
-    if (global) {
-      code.indexed("global.set", counter);
-      code.indexed("global.get", counter);
-    } else code.indexed("local.tee", counter);
+    code.indexed("global.set", FUEL);
+    code.indexed("global.get", FUEL);
     code.i32(0);
     code.op("i32.lt_s");
     code.open("if");
-    if (!global) this.releaseFuel();
     const site = this.#site(pc, "limit");
     code.i32(site);
     this.trapNext(site);
     code.indexed("call", this.unit.host("refuel"));
-    if (!global) this.acquireFuel();
     code.op("end");
   }
 
@@ -199,7 +195,7 @@ class Lowering implements AccessContext, CallContext {
     let to = from;
     while (to < slots.length && slots[to] <= last) to++;
     this.#segment = slots.slice(from, to);
-    if (to > from) this.#charge(FUEL, true, to - from, slots[from]);
+    if (to > from) this.#charge(to - from, slots[from]);
     return to;
   }
 
@@ -235,6 +231,7 @@ class Lowering implements AccessContext, CallContext {
     this.code.i32(site);
     this.trapNext(site);
     this.code.indexed("call", this.unit.host("wild"));
+    this.code.unreachable();
   }
 
   leave(): void {
@@ -258,9 +255,9 @@ class Lowering implements AccessContext, CallContext {
         this.#condition(step.block, step.inverted);
         return code.open("if");
       case "edge":
-        this.#take(step.edge, step.back);
-        if (step.depth >= 0) code.indexed("br", step.depth);
-        return;
+        return this.#take(step.edge, step.back, step.depth);
+      case "refuel":
+        return this.#refuelLoop();
       case "edge-if":
         this.#condition(step.edge.from, step.inverted);
         return this.#takeIf(step.edge, step.back, step.depth);
@@ -273,13 +270,43 @@ class Lowering implements AccessContext, CallContext {
     const { code } = this;
     if (edge.args.length === 0 && !(back && this.#loops)) return code.indexed("br_if", depth);
     code.open("if");
-    this.#take(edge, back);
-    code.indexed("br", depth + 1);
+    this.#take(edge, back, depth + 1);
     code.op("end");
   }
 
-  /** Moves the arguments of an edge into the parameters, all at once. */
-  #take({ from, to, args }: Edge, back: boolean): void {
+  /** Moves the arguments of an edge into the parameters, all at once, and goes where the edge goes. */
+  #take(edge: Edge, back: boolean, depth: number): void {
+    this.#move(edge);
+    if (back && this.#loops) this.#meter(edge, depth);
+    else if (depth >= 0) this.code.indexed("br", depth);
+  }
+
+  /** Counts a turn of a loop, and goes back, or to where the counter is filled first. */
+  #meter({ from, to }: Edge, depth: number): void {
+    const { code } = this;
+    const weight = this.#weights[from.id] - this.#weights[to.id] + weightOf(to);
+    code.indexed("local.get", LOCAL.fuel);
+    code.i32(Math.max(weight, 1));
+    code.op("i32.sub");
+    code.indexed("local.tee", LOCAL.fuel);
+    code.i32(0);
+    code.op("i32.ge_s");
+    code.indexed("br_if", depth);
+    code.i32(this.#site(from.term!.pc, "limit"));
+    code.indexed("local.set", LOCAL.offset);
+    code.indexed("br", depth + 1);
+  }
+
+  #refuelLoop(): void {
+    const { code } = this;
+    this.releaseFuel();
+    code.indexed("local.get", LOCAL.offset);
+    code.indexed("call", this.unit.host("refuel"));
+    this.acquireFuel();
+    code.indexed("br", 0);
+  }
+
+  #move({ to, args }: Edge): void {
     const { code } = this;
     const { params } = to;
     const moved: number[] = [];
@@ -290,9 +317,6 @@ class Lowering implements AccessContext, CallContext {
       moved.push(local);
     }
     while (moved.length > 0) code.indexed("local.set", moved.pop()!);
-    if (!back || !this.#loops) return;
-    const weight = this.#weights[from.id] - this.#weights[to.id] + weightOf(to);
-    this.#charge(LOCAL.fuel, false, Math.max(weight, 1), from.term!.pc);
   }
 
   #isIn(value: Value, local: number): boolean {

@@ -4,6 +4,9 @@
  * loop header opens a `loop`, and any other block follows its only predecessor. Of two blocks that could follow a branch
  * the one with the smaller subtree goes into the `if`, so that chains of branches do not nest. Worklists only.
  *
+ * Where loops are metered, what an empty counter needs is behind the loop, in a loop around it, so that V8 sees no call
+ * in the loop itself: `loop; block; loop; …; br 1 if the counter is empty, else br 0; end; end; refuel; br 0; end`.
+ *
  * Before: `b0 → b1, b2; b1 → b3; b2 → b3`. After: `block; body b0; if b0; body b1; br 1; end; body b2; br 0; end;
  * body b3`.
  *
@@ -21,6 +24,8 @@ export type Step =
   | { readonly op: "if"; readonly block: Block; readonly inverted: boolean }
   /** Closes the innermost construct. */
   | { readonly op: "end" }
+  /** Fills the counter, and goes back to the loop around: behind a loop that is metered. */
+  | { readonly op: "refuel" }
   /** Runs the instructions of a block. */
   | { readonly op: "body"; readonly block: Block }
   /** Takes an edge to a label so many constructs out, or to what follows if that is -1. */
@@ -39,6 +44,7 @@ export type Step =
 const BLOCK: Step = { op: "block" };
 const LOOP: Step = { op: "loop" };
 const END: Step = { op: "end" };
+const REFUEL: Step = { op: "refuel" };
 
 /** What remains to be done: place a subtree, or a step. */
 type Task = Block | Step;
@@ -57,8 +63,10 @@ class Structurer {
   /** By block: how many constructs were open when its label was opened. */
   readonly #label: Int32Array;
   #depth = 0;
+  readonly #metered: boolean;
 
-  constructor(fn: IrFunction, dominators: Dominators) {
+  constructor(fn: IrFunction, dominators: Dominators, metered: boolean) {
+    this.#metered = metered;
     const { order } = dominators;
     this.#rank = new Int32Array(fn.blockCount).fill(-1);
     this.#forward = new Int32Array(fn.blockCount);
@@ -109,6 +117,11 @@ class Structurer {
     const tasks = this.#tasks;
     const merges = this.#merges[block.id] ?? [];
     if (this.#header[block.id] !== 0) {
+      if (this.#metered) {
+        this.#step(LOOP);
+        this.#step(BLOCK);
+        tasks.push(END, REFUEL, END);
+      }
       this.#open(block, LOOP);
       tasks.push(END);
     }
@@ -180,10 +193,15 @@ class Structurer {
  *
  * @param fn A valid function whose graph is reducible and whose blocks have at most two successors.
  * @param dominators Its dominator tree.
+ * @param metered Whether an edge back may leave its loop by one more construct than it jumps, to fill the counter.
  * @returns The steps; blocks that the entry does not reach are not among them.
  */
-export function structure(fn: IrFunction, dominators: Dominators = new Dominators(fn)): Step[] {
-  return new Structurer(fn, dominators).run(fn.entry);
+export function structure(
+  fn: IrFunction,
+  dominators: Dominators = new Dominators(fn),
+  metered = false,
+): Step[] {
+  return new Structurer(fn, dominators, metered).run(fn.entry);
 }
 
 /**
