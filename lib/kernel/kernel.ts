@@ -6,33 +6,25 @@
  */
 
 import { EpassError } from "../errors.ts";
-import { Btf } from "../object/btf.ts";
-import { CoreTypes } from "../object/core_types.ts";
+import type { CoreTypes } from "../object/core_types.ts";
 import { ELF } from "../object/elf.ts";
+import { MAP_TYPE } from "../object/kernel_names.ts";
 import { linkLoadable } from "../object/loadable.ts";
-import type { MapFile } from "../object/map_file.ts";
 import { plannedSizes } from "../object/map_plan.ts";
 import { readMaps } from "../object/maps.ts";
 import type { Program, ProgramFunction } from "../object/program.ts";
-import { sectionType } from "../object/section_names.ts";
 import { Bpf } from "./bpf.ts";
 import { Libbpf } from "./libbpf.ts";
 import type { LoadedProgram } from "./loaded.ts";
 import { buffer, cString, errnoName, Native } from "./native.ts";
-import { loadLinked, type LoadTarget } from "./own_loader.ts";
+import { loadTarget, type TargetOptions, typesToTry } from "./load_target.ts";
+import { OwnLoader } from "./own_loader.ts";
 import { ATTACH_TYPES, numberOf, PROGRAM_TYPES } from "./program_types.ts";
+import { RunningKernel } from "./running_kernel.ts";
 import { type Attempt, judge, type Verdict } from "./verdict.ts";
 
 /** How to load a program. */
-export interface KernelLoadOptions {
-  /** Program type, such as `xdp`; by default what the section says, or the first that the kernel accepts. */
-  readonly type?: string | undefined;
-  /** Attach type, such as `cgroup_inet4_connect`; by default what the section says. */
-  readonly attachType?: string | undefined;
-  /** What a stream attaches to: the name of a tracepoint or function of the kernel. */
-  readonly attach?: string | undefined;
-  /** What a stream does not say of itself. */
-  readonly file?: MapFile | null | undefined;
+export interface KernelLoadOptions extends TargetOptions {
   /** Whether to ask for the log of all paths; by default only statistics, and for a refusal the path that fails. */
   readonly log?: boolean | undefined;
 }
@@ -51,26 +43,6 @@ const LOG = { path: 1, all: 2, statistics: 4 } as const;
 /** Bytes for the log of statistics, and for one of instructions, whose tail the kernel keeps. */
 const LOG_BYTES = { statistics: 1 << 16, path: 1 << 25 } as const;
 
-/** Types to try in turn for a program whose section tells nothing. */
-// deno-fmt-ignore
-const LIKELY_TYPES: readonly string[] = [
-  "sched_cls", "xdp", "socket_filter", "kprobe", "tracepoint", "raw_tracepoint", "perf_event", "cgroup_skb", "sock_ops",
-  "lwt_out",
-];
-
-/** Attach type names whose programs attach to a type of the kernel's BTF, by the prefix of that type's name. */
-const BTF_PREFIXES: { readonly [attachType: string]: readonly ["typedef" | "func", string] } = {
-  trace_raw_tp: ["typedef", "btf_trace_"],
-  trace_fentry: ["func", ""],
-  trace_fexit: ["func", ""],
-  modify_return: ["func", ""],
-  trace_iter: ["func", "bpf_iter_"],
-  lsm_mac: ["func", "bpf_lsm_"],
-};
-
-/** Id of the kernel's own types: the first that there is. */
-const KERNEL_TYPES_ID = 1;
-
 /** What libbpf calls the object, in its messages and in the names of its data maps. */
 const OBJECT_NAME = "epass";
 
@@ -79,7 +51,8 @@ export class Kernel {
   readonly #native: Native;
   readonly #bpf: Bpf;
   #libbpf: Libbpf | null = null;
-  #types: CoreTypes | null = null;
+  readonly #running: RunningKernel;
+  readonly #own: OwnLoader;
 
   /**
    * Opens the kernel.
@@ -90,6 +63,8 @@ export class Kernel {
     this.#native = new Native();
     try {
       this.#bpf = new Bpf(this.#native);
+      this.#running = new RunningKernel(this.#native, this.#bpf);
+      this.#own = new OwnLoader(this.#native, this.#bpf);
       this.#probe();
     } catch (error) {
       this.#native.close();
@@ -123,20 +98,12 @@ export class Kernel {
 
   /** The kernel's own types, read once. */
   get types(): CoreTypes {
-    this.#types ??= new CoreTypes(new Btf(this.#kernelTypes(), "little"));
-    return this.#types;
+    return this.#running.types;
   }
 
-  #kernelTypes(): Uint8Array<ArrayBuffer> {
-    const fd = this.#bpf.types.open(KERNEL_TYPES_ID);
-    if (fd < 0) {
-      throw new EpassError(`cannot read the kernel's types: the kernel says ${errnoName(-fd)}`);
-    }
-    try {
-      return this.#bpf.types.read(fd);
-    } finally {
-      this.#bpf.close(fd);
-    }
+  /** What programs find in the kernel. */
+  get running(): RunningKernel {
+    return this.#running;
   }
 
   /** Closes the libraries; loaded programs must be closed before. */
@@ -160,7 +127,7 @@ export class Kernel {
       known === null
         ? this.#loadOwn(program, fn, options, type, level)
         : this.#loadElf(program, fn, options, type, level);
-    const types = typesToTry(fn, options, known ?? 0);
+    const types = typesToTry(fn.section.name, options, known ?? 0);
     let first: KernelLoad | null = null;
     for (const type of types) {
       let load = attempt(type, options.log === true ? LOG.all | LOG.statistics : LOG.statistics);
@@ -179,6 +146,9 @@ export class Kernel {
    */
   #typeBySection(program: Program, fn: ProgramFunction): number | null {
     if (program.elf === null || program.order === "big") return null;
+    // libbpf knows arenas from version 1.5 on.
+    const maps = readMaps(program.elf);
+    if (maps.some(({ type }) => type === MAP_TYPE.ARENA)) return null;
     this.#libbpf ??= new Libbpf(this.#native);
     let object;
     try {
@@ -258,9 +228,9 @@ export class Kernel {
     level: number,
   ): KernelLoad {
     const log = this.#log(level);
-    const loadable = linkLoadable(program, fn, options.file ?? null, () => this.types);
-    const target = this.#target(options, type);
-    const { status, maps } = loadLinked(this.#bpf, program, loadable, target, log);
+    const loadable = linkLoadable(program, fn, options.file ?? null, this.#running);
+    const target = loadTarget(this.#running, fn.section.name, options, type);
+    const { status, maps } = this.#own.load(program, loadable, target, log);
     const about: Omit<Attempt, "sizes"> = {
       program: fn.name,
       section: fn.section.name,
@@ -283,31 +253,6 @@ export class Kernel {
       if (loaded === null) close();
     }
   }
-
-  /** What the own loader loads a program as. */
-  #target(options: KernelLoadOptions, type: number): LoadTarget {
-    const attachType = options.attachType ?? options.file?.attachType ?? "";
-    const attach = options.attach ?? options.file?.attach ?? "";
-    const prefix = BTF_PREFIXES[attachType];
-    return {
-      type,
-      attachType: attachType === "" ? 0 : numberOf(ATTACH_TYPES, attachType, "attach type"),
-      attachBtfId: prefix === undefined || attach === ""
-        ? 0
-        : this.#typeId(prefix[0], prefix[1] + attach),
-      attachBtfFd: 0,
-      flags: 0,
-    };
-  }
-
-  /** Id of a type of the kernel's BTF. */
-  #typeId(kind: "typedef" | "func", name: string): number {
-    const type = this.types.btf.find(kind, name);
-    if (type === null) {
-      throw new EpassError(`cannot attach to ${name}: this kernel has no ${kind} of that name`);
-    }
-    return type.id;
-  }
 }
 
 /** An object with all its externs weak, so that those missing in this kernel are 0. */
@@ -319,14 +264,4 @@ function weakenExterns({ bytes, elf }: Program): Uint8Array {
     weak[elf!.symbolSection!.offset + index * ELF.SYM_SIZE + 4] = ELF.STB_WEAK << 4 | type;
   }
   return weak;
-}
-
-/** The types to load a program as, in turn. */
-function typesToTry(fn: ProgramFunction, options: KernelLoadOptions, known: number): number[] {
-  const named = options.type ?? options.file?.type ?? "";
-  if (named !== "") return [numberOf(PROGRAM_TYPES, named, "program type")];
-  if (known !== 0) return [known];
-  const bySection = sectionType(fn.section.name).type;
-  const names = new Set(bySection === "" ? LIKELY_TYPES : [bySection, ...LIKELY_TYPES]);
-  return [...names].map((name) => PROGRAM_TYPES.indexOf(name));
 }

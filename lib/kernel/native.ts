@@ -150,21 +150,39 @@ export class Native {
    *
    * @param path Its path.
    * @param most Bytes after which it is cut.
-   * @returns Its text; empty if it cannot be read.
+   * @returns Its bytes; none if it cannot be read.
    */
-  readFile(path: string, most: number): string {
+  readFile(path: string, most: number): Uint8Array {
     const fd = this.libc.open(cText(path), O_CLOEXEC);
-    if (fd < 0) return "";
-    const decoder = new TextDecoder();
-    const piece = buffer(1 << 16);
-    let text = "";
-    while (text.length < most) {
+    if (fd < 0) return new Uint8Array(0);
+    const pieces: Uint8Array[] = [];
+    let total = 0;
+    while (total < most) {
+      const piece = buffer(Math.min(1 << 16, most - total));
       const size = Number(this.libc.read(fd, piece, BigInt(piece.length)));
       if (size <= 0) break;
-      text += decoder.decode(piece.subarray(0, size), { stream: true });
+      pieces.push(piece.subarray(0, size));
+      total += size;
     }
     this.libc.close(fd);
-    return text;
+    const bytes = new Uint8Array(total);
+    let at = 0;
+    for (const piece of pieces) {
+      bytes.set(piece, at);
+      at += piece.length;
+    }
+    return bytes;
+  }
+
+  /**
+   * Reads a file of text, as {@link readFile} does.
+   *
+   * @param path Its path.
+   * @param most Bytes after which it is cut.
+   * @returns Its text; empty if it cannot be read.
+   */
+  readText(path: string, most: number): string {
+    return new TextDecoder().decode(this.readFile(path, most));
   }
 
   /**
@@ -174,7 +192,7 @@ export class Native {
    * @throws {EpassError} If the kernel does not tell.
    */
   possibleProcessors(): number {
-    const last = /(\d+)\s*$/.exec(this.readFile(POSSIBLE_PROCESSORS, 1 << 12));
+    const last = /(\d+)\s*$/.exec(this.readText(POSSIBLE_PROCESSORS, 1 << 12));
     if (last === null) throw new EpassError(`cannot read ${POSSIBLE_PROCESSORS}`);
     return Number(last[1]) + 1;
   }

@@ -8,7 +8,7 @@
 import { UnsupportedError } from "../errors.ts";
 import { imm64, Instruction } from "../isa/instruction.ts";
 import { findOp, lookUpOp, type Size } from "../isa/ops.ts";
-import type { Btf } from "./btf.ts";
+import type { Btf, BtfType } from "./btf.ts";
 import { CorePair, typesCompatible, typesMatch } from "./core_match.ts";
 import {
   type CorePath,
@@ -54,11 +54,27 @@ function matchPath(pair: CorePair, local: CorePath, root: number, kind: CoreKind
   return same ? { root, steps: [], bitOffset: 0 } : null;
 }
 
+/** A type that may stand for one of the program. */
+interface Candidate {
+  readonly pair: CorePair;
+  readonly id: number;
+}
+
+/** A candidate that agrees with a record. */
+interface Match extends Candidate {
+  readonly path: CorePath;
+}
+
+const candidatesIn = (pair: CorePair, type: BtfType): Candidate[] =>
+  pair.target.candidates(type).map((id) => ({ pair, id }));
+
 /** Relocates the instructions of a program. */
 export class CoreRelocator {
   readonly #pair: CorePair;
+  readonly #modulesWith: (type: BtfType) => readonly CoreTypes[];
+  readonly #modulePairs = new Map<CoreTypes, CorePair>();
   /** For each type of the program, what may stand for it: those that an earlier record of the type agreed with. */
-  readonly #candidates = new Map<number, number[]>();
+  readonly #candidates = new Map<number, readonly Candidate[]>();
   readonly #resolved = new Map<string, CoreResolution>();
 
   /**
@@ -66,9 +82,15 @@ export class CoreRelocator {
    *
    * @param local The types that it was compiled with.
    * @param target The types that it meets; they may serve many programs.
+   * @param modulesWith Where a type is sought that is not among them: types of modules that have it, each with the others.
    */
-  constructor(local: Btf, target: CoreTypes) {
+  constructor(
+    local: Btf,
+    target: CoreTypes,
+    modulesWith: (type: BtfType) => readonly CoreTypes[] = () => [],
+  ) {
     this.#pair = new CorePair(new CoreTypes(local), target);
+    this.#modulesWith = modulesWith;
   }
 
   /**
@@ -89,7 +111,7 @@ export class CoreRelocator {
   }
 
   #resolve(record: CoreRecord): CoreResolution {
-    const { local, target } = this.#pair;
+    const { local } = this.#pair;
     const kind = CORE_KINDS[record.kind];
     if (kind === undefined) {
       throw new UnsupportedError(
@@ -100,37 +122,59 @@ export class CoreRelocator {
     const original = coreValue(local, path, kind);
     if (kind === "type_id_local") return { original, relocated: original };
     const matches = this.#matches(record, path, kind);
-    const relocated = coreValue(target, matches[0] ?? null, kind);
+    const valueOf = ({ pair, path }: Match) => coreValue(pair.target, path, kind);
+    const relocated = matches.length === 0
+      ? coreValue(this.#pair.target, null, kind)
+      : valueOf(matches[0]);
     for (const other of matches) {
-      const value = coreValue(target, other, kind);
-      if (other.bitOffset !== matches[0].bitOffset || value?.value !== relocated?.value) {
+      const sameOffset = other.path.bitOffset === matches[0].path.bitOffset;
+      if (!sameOffset || valueOf(other)?.value !== relocated?.value) {
         throw new UnsupportedError(
           `cannot relocate access ${record.access} of ${
             local.btf.type(record.typeId).name
-          }: types ${matches[0].root} and ${other.root} disagree`,
+          }: types ${matches[0].id} and ${other.id} disagree`,
         );
       }
     }
     return { original, relocated };
   }
 
-  /** The paths of the types that may be meant; where there are any, later records consider only those. */
-  #matches({ typeId }: CoreRecord, path: CorePath, kind: CoreKind): CorePath[] {
-    const { local, target } = this.#pair;
-    let ids = this.#candidates.get(typeId);
-    if (ids === undefined) {
-      const type = local.btf.type(typeId);
-      if (type.name === "") {
-        throw new UnsupportedError(`cannot relocate BTF type ${typeId}: it has no name`);
-      }
-      ids = target.candidates(type);
-      this.#candidates.set(typeId, ids);
+  /** What may be meant; where there is anything, later records of the type consider only that. */
+  #matches({ typeId }: CoreRecord, path: CorePath, kind: CoreKind): Match[] {
+    const matches: Match[] = [];
+    for (const { pair, id } of this.#candidatesOf(typeId)) {
+      const found = matchPath(pair, path, id, kind);
+      if (found !== null) matches.push({ pair, id, path: found });
     }
-    const matches = ids.map((id) => matchPath(this.#pair, path, id, kind)).filter((m) =>
-      m !== null
-    );
-    if (matches.length > 0) this.#candidates.set(typeId, matches.map(({ root }) => root));
+    if (matches.length > 0) this.#candidates.set(typeId, matches);
     return matches;
+  }
+
+  /** The types that may stand for one of the program: of modules only if the kernel itself has none. */
+  #candidatesOf(typeId: number): readonly Candidate[] {
+    const known = this.#candidates.get(typeId);
+    if (known !== undefined) return known;
+    const type = this.#pair.local.btf.type(typeId);
+    if (type.name === "") {
+      throw new UnsupportedError(`cannot relocate BTF type ${typeId}: it has no name`);
+    }
+    let candidates = candidatesIn(this.#pair, type);
+    if (candidates.length === 0) {
+      candidates = this.#modulesWith(type).flatMap((types) =>
+        candidatesIn(this.#modulePair(types), type)
+      );
+    }
+    this.#candidates.set(typeId, candidates);
+    return candidates;
+  }
+
+  #modulePair(types: CoreTypes): CorePair {
+    let pair = this.#modulePairs.get(types);
+    if (pair === undefined) {
+      pair = new CorePair(this.#pair.local, types);
+      this.#modulePairs.set(types, pair);
+    }
+    return pair;
   }
 
   /**

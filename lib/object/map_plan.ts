@@ -26,6 +26,8 @@ export interface MapPlan extends MapSizes {
   readonly type: number;
   /** BPF_F_*. */
   readonly flags: number;
+  /** What only some types take: hash functions of a bloom filter, the address of an arena; 0 by default. */
+  readonly extra?: bigint;
   /** Id of the key's type in the object's BTF; 0 if unknown. */
   readonly keyType: number;
   /** Id of the value's type in the object's BTF; 0 if unknown. */
@@ -96,7 +98,7 @@ export function plannedSizes(type: number, sizes: MapSizes): MapSizes {
  * @returns How to create it.
  */
 export function planMap(definition: MapDefinition, object: ElfObject): MapPlan {
-  const { name, type, flags, keyType, valueType, style } = definition;
+  const { name, type, flags, extra, keyType, valueType, style } = definition;
   const holdsMaps = (MAP_TYPES[type] ?? "").endsWith("_of_maps");
   const section = object.sections[definition.section];
   const isData = style === "data" && section !== undefined;
@@ -105,6 +107,7 @@ export function planMap(definition: MapDefinition, object: ElfObject): MapPlan {
     type,
     ...plannedSizes(type, definition),
     flags,
+    ...(extra === 0n ? {} : { extra }),
     keyType,
     valueType,
     inner: !holdsMaps

@@ -41,6 +41,8 @@ export interface MapDefinition {
   readonly maxEntries: number;
   /** BPF_F_*. */
   readonly flags: number;
+  /** What only some types take: hash functions of a bloom filter, the address of an arena; 0 for none. */
+  readonly extra: bigint;
   /** How it is pinned: 0 not, 1 by name (iproute2: per object), 2 globally (iproute2). */
   readonly pinning: number;
   /** Id of the key's type in BTF; 0 if unknown. */
@@ -59,6 +61,7 @@ const EMPTY: Omit<MapDefinition, "name" | "style" | "section" | "offset"> = {
   valueSize: 0,
   maxEntries: 0,
   flags: 0,
+  extra: 0n,
   pinning: 0,
   keyType: 0,
   valueType: 0,
@@ -154,6 +157,14 @@ function uintOf(btf: Btf, member: BtfMember): number {
   return btf.array(array).count;
 }
 
+/** The number that `__ulong(name, value)` encodes: the value of an enumerator; or as in {@link uintOf}. */
+function ulongOf(btf: Btf, member: BtfMember): bigint {
+  const type = btf.resolve(member.type);
+  const isEnum = type.kind === "enum" || type.kind === "enum64";
+  const value = isEnum ? btf.enumerators(type)[0]?.value : undefined;
+  return BigInt.asUintN(64, value ?? BigInt(uintOf(btf, member)));
+}
+
 /** The type that `__type(name, type)` encodes: what a pointer points to. */
 function pointeeOf(btf: Btf, member: BtfMember): number {
   const pointer = btf.resolve(member.type);
@@ -228,6 +239,9 @@ function btfMap(
         break;
       case "map_flags":
         map.flags = uintOf(btf, member);
+        break;
+      case "map_extra":
+        map.extra = ulongOf(btf, member);
         break;
       case "pinning":
         map.pinning = uintOf(btf, member);

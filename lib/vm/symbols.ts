@@ -10,14 +10,14 @@ import { Btf } from "../object/btf.ts";
 import { completeTypes } from "../object/complete_types.ts";
 import { ELF, type ElfSection } from "../object/elf.ts";
 import type { ElfObject } from "../object/elf_object.ts";
-import { kconfigLayout } from "../object/kconfig.ts";
+import { kconfigContents, kconfigLayout } from "../object/kconfig.ts";
 import type { MapFile } from "../object/map_file.ts";
 import { type MapPlan, planMap } from "../object/map_plan.ts";
 import { type MapDefinition, readMaps } from "../object/maps.ts";
 import type { CodeRelocation, Program } from "../object/program.ts";
 import { type ReferenceFinder, referenceFinder } from "../object/references.ts";
 import type { SymbolRequest } from "./code.ts";
-import { kconfigContents } from "./kconfig_values.ts";
+import { kconfigValues } from "./kconfig_values.ts";
 import type { GuestMap } from "./maps/map.ts";
 import type { MapTable } from "./maps/table.ts";
 
@@ -142,7 +142,7 @@ export class Symbols {
       : kconfigContents(
         kconfigLayout(this.#elf!.btf!),
         this.#elf!,
-        this.#options.kconfig,
+        kconfigValues(this.#options.kconfig),
       );
     return { ...plan, contents };
   }

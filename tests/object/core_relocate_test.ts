@@ -138,7 +138,14 @@ Deno.test("flavors are not part of a name", () => {
 Deno.test("linking relocates, and keeps slots", () => {
   const fn = findFunction(program, "values");
   const before = linkLoadable(program, fn);
-  const after = linkLoadable(program, fn, null, () => target);
+  const kernel = {
+    types: target,
+    modulesWith: () => [],
+    find: () => null,
+    address: () => null,
+    config: () => null,
+  };
+  const after = linkLoadable(program, fn, null, kernel);
   assert.equal(after.insns.length, before.insns.length + 1);
   assert.deepEqual(after.insns.map((insn) => printInstruction(insn, 0)).slice(-5, -3), [
     "call 0xbad2310",

@@ -9,7 +9,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { ParseError } from "../../lib/errors.ts";
 import { MAP_TYPES } from "../../lib/object/kernel_names.ts";
-import { bindMaps, linkLoadable } from "../../lib/object/loadable.ts";
+import { bindHandles, linkLoadable } from "../../lib/object/loadable.ts";
 import { loadProgram } from "../../lib/object/load.ts";
 import { parseMapFile } from "../../lib/object/map_file.ts";
 import { plannedSizes } from "../../lib/object/map_plan.ts";
@@ -82,7 +82,7 @@ Deno.test("references to maps of a legacy object", () => {
   assert.deepEqual(loadable.maps.map((map) => map.name), ["lengths"]);
   assert.deepEqual(loadable.references.map(({ map, offset }) => [map, offset]), [[0, null]]);
   const { insn } = loadable.references[0];
-  const bound = bindMaps(loadable, [77])[insn];
+  const bound = bindHandles(loadable, [77])[insn];
   assert.deepEqual([bound.op.kind, bound.op.fn, bound.imm], ["lddw", "map_fd", 77]);
   assert.equal(loadable.license, "GPL");
 });
