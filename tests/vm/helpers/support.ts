@@ -146,8 +146,8 @@ export function inSandbox(helperCase: HelperCase, options: VmOptions = {}): Sand
   const vm = Vm.loadSync(program, { file, type: file.type, ...options });
   const takesPacket = file.type === "sched_cls" || file.type === "xdp";
   const run = vm.program().run(takesPacket ? { packet: INPUT } : { ctx: INPUT });
-  const [map] = [...vm.environment.maps].filter(({ valueSize }) => valueSize === VALUE_SIZE);
-  const bytes = map?.read(new Uint8Array(4)) ?? new Uint8Array(VALUE_SIZE);
+  const typed = Object.values(vm.maps).find(({ map }) => map.valueSize === VALUE_SIZE);
+  const bytes = typed?.map.read(new Uint8Array(4)) ?? new Uint8Array(VALUE_SIZE);
   assert.ok(typeof bytes === "object");
   return { ...outcomeOf(helperCase, bytes), run };
 }
