@@ -80,7 +80,6 @@ export * from "./lib/vm/memory.ts";
 export * from "./lib/vm/pcap.ts";
 export type * from "./lib/vm/providers.ts";
 export type { Action, OutputRecord, RecordLimits, Redirect } from "./lib/vm/records.ts";
-export type { RunResult, SourcedFault } from "./lib/vm/run_result.ts";
 export type { VariableValue } from "./lib/vm/symbols.ts";
 export type { TraceStep } from "./lib/vm/trace.ts";
 export type {

@@ -30,7 +30,10 @@ const CHECKS: readonly Check[] = [
     name: "types without Deno: the library runs in a browser",
     args: ["check", "--config", "scripts/browser.json", "mod.ts"],
   },
-  { name: "documentation of every export", args: ["doc", "--lint", "mod.ts", "cli.ts"] },
+  {
+    name: "documentation of every export",
+    args: ["doc", "--lint", "mod.ts", "cli.ts", "lib/testing.ts"],
+  },
   {
     name: "examples in the documentation",
     args: ["test", "--doc", "--allow-read=.", "mod.ts", "lib", "README.md"],

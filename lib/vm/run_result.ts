@@ -10,6 +10,7 @@ import type { Fault } from "./fault.ts";
 import type { Outcome } from "./interpreter.ts";
 import type { Action, OutputRecord, Records, Redirect } from "./records.ts";
 import type { TypedMap } from "./typed_map.ts";
+import { verdictName } from "./verdict_names.ts";
 
 /** A fault with its place in the source. */
 export interface SourcedFault extends Fault {
@@ -21,6 +22,8 @@ export interface SourcedFault extends Fault {
 export interface RunResult extends Outcome {
   /** Why the program was stopped, or null if it returned. */
   readonly fault: SourcedFault | null;
+  /** Name of what it returned, such as `XDP_DROP`; null after a fault, and where values of its type have no names. */
+  readonly verdict: string | null;
   /** The bytes of the context after the run; empty without one. */
   readonly context: Uint8Array;
   /** The fields of the context by name, for types that have named ones. */
@@ -54,11 +57,13 @@ export class FinishedRun implements RunResult {
   readonly redirects: readonly Redirect[];
   readonly output: readonly OutputRecord[];
   readonly actions: readonly Action[];
+  readonly #type: string;
   readonly #readFields: ContextOutput["readFields"];
 
   /**
    * Takes over what a run left.
    *
+   * @param type Type of the program; empty for a raw one.
    * @param outcome How it ended.
    * @param fault Its fault with the place in the source.
    * @param after The context and packet.
@@ -66,12 +71,14 @@ export class FinishedRun implements RunResult {
    * @param records What it noted, which the next run clears.
    */
   constructor(
+    type: string,
     outcome: Outcome,
     fault: SourcedFault | null,
     after: ContextOutput,
     maps: Readonly<Record<string, TypedMap>>,
     records: Records,
   ) {
+    this.#type = type;
     this.returnValue = outcome.returnValue;
     this.instructionCount = outcome.instructionCount;
     this.fault = fault;
@@ -84,6 +91,12 @@ export class FinishedRun implements RunResult {
     this.redirects = records.redirects.entries.slice();
     this.output = records.output.entries.slice();
     this.actions = records.actions.entries.slice();
+  }
+
+  /** Name of what it returned; null after a fault, and where values of its type have no names. */
+  get verdict(): string | null {
+    if (this.fault !== null) return null;
+    return verdictName(this.#type, this.returnValue)?.name ?? null;
   }
 
   /** The fields of the context by name, for types that have named ones. */

@@ -27,6 +27,7 @@ enum {
   BPF_MAP_TYPE_ARRAY = 2,
   BPF_MAP_TYPE_PROG_ARRAY = 3,
   BPF_MAP_TYPE_PERCPU_ARRAY = 6,
+  BPF_MAP_TYPE_LRU_HASH = 9,
   BPF_MAP_TYPE_LPM_TRIE = 11,
   BPF_MAP_TYPE_ARRAY_OF_MAPS = 12,
   BPF_MAP_TYPE_RINGBUF = 27,
@@ -75,9 +76,25 @@ struct iphdr {
 enum { ETH_P_IP = 0x0800, ETH_P_8021Q = 0x8100, ETH_P_8021AD = 0x88a8 };
 
 static void *(*const bpf_map_lookup_elem)(void *map, const void *key) = (void *)1;
+static long (*const bpf_map_update_elem)(void *map, const void *key, const void *value,
+                                         __u64 flags) = (void *)2;
+static long (*const bpf_trace_printk)(const char *format, __u32 size, ...) = (void *)6;
+static long (*const bpf_skb_store_bytes)(void *skb, __u32 offset, const void *from, __u32 size,
+                                         __u64 flags) = (void *)9;
+static long (*const bpf_l3_csum_replace)(void *skb, __u32 offset, __u64 from, __u64 to,
+                                         __u64 size) = (void *)10;
+static long (*const bpf_l4_csum_replace)(void *skb, __u32 offset, __u64 from, __u64 to,
+                                         __u64 flags) = (void *)11;
+static long (*const bpf_redirect)(__u32 ifindex, __u64 flags) = (void *)23;
 static long (*const bpf_probe_read_kernel)(void *dst, __u32 size, const void *from) = (void *)113;
 static long (*const bpf_tail_call)(void *ctx, void *map, __u32 index) = (void *)12;
 static __u64 (*const bpf_ktime_get_ns)(void) = (void *)5;
 static long (*const bpf_loop)(__u32 n, void *callback, void *ctx, __u64 flags) = (void *)181;
 static void *(*const bpf_ringbuf_reserve)(void *map, __u64 size, __u64 flags) = (void *)131;
 static void (*const bpf_ringbuf_submit)(void *data, __u64 flags) = (void *)132;
+
+#define bpf_printk(text, ...)                                       \
+  ({                                                                \
+    static const char format[] = text;                              \
+    bpf_trace_printk(format, sizeof(format), ##__VA_ARGS__);        \
+  })

@@ -13,9 +13,9 @@ import type { PacketBuffer } from "./packet.ts";
 import type { TracedMachine } from "./registers.ts";
 
 /** Values of fields or registers by name: numbers, the numbers of an array, or the bytes as they are in memory. */
-export interface NamedValues {
-  readonly [name: string]: number | bigint | readonly (number | bigint)[] | Uint8Array;
-}
+export type NamedValues = Readonly<
+  Record<string, number | bigint | readonly (number | bigint)[] | Uint8Array>
+>;
 
 /** What a context is built from; each program type takes what makes sense for it. */
 export interface ContextInput {
