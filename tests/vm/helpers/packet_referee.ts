@@ -14,6 +14,7 @@ import { loadProgram } from "../../../lib/object/load.ts";
 import { type MapFile, parseMapFile } from "../../../lib/object/map_file.ts";
 import { readFields, writeFields } from "../../../lib/vm/contexts/layout.ts";
 import { SK_BUFF, XDP_MD } from "../../../lib/vm/contexts/structs.ts";
+import { type EngineName, ENGINES } from "../../../lib/vm/engine.ts";
 import { Vm } from "../../../lib/vm/vm.ts";
 
 /** Bytes of the map's value: what the program saw, then memory for the calls. */
@@ -318,6 +319,7 @@ function runInKernel(
 }
 
 function runInSandbox(
+  engine: EngineName,
   text: string,
   file: MapFile,
   packet: Uint8Array,
@@ -327,6 +329,7 @@ function runInSandbox(
   const vm = Vm.loadSync(program, {
     file,
     type: file.type,
+    engine,
     missing: "load",
     providers: { device: (ifindex) => ifindex === 1 ? { mtu: 65_536 } : null },
   });
@@ -419,9 +422,12 @@ export function referee(kernel: Kernel, type: string, count: number, seed: numbe
     }
     runs++;
     for (const { name } of sequence) calls.set(name, (calls.get(name) ?? 0) + 1);
-    const actual = runInSandbox(text, file, packet, context);
-    const found = typeof actual === "string" ? actual : difference(type, expected, actual);
-    if (found !== "") differences.push(`#${i} ${describe(type, sequence)}\n  ${found}`);
+    for (const engine of ENGINES) {
+      const actual = runInSandbox(engine, text, file, packet, context);
+      const found = typeof actual === "string" ? actual : difference(type, expected, actual);
+      if (found === "") continue;
+      differences.push(`#${i} ${engine}: ${describe(type, sequence)}\n  ${found}`);
+    }
   }
   return { runs, refused, calls, differences };
 }
