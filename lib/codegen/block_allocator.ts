@@ -130,6 +130,26 @@ export class BlockAllocator<I extends MachineInsn> {
     }
     const start = block.index * count;
     for (let r = 0; r < count; r++) this.start[start + r] = this.#state.content[r];
+    if (block.index !== 0) return;
+    for (const param of block.params) if (next[param] < NEVER) this.#moveToSafety(param);
+  }
+
+  /**
+   * Gives a value that arrives in a register which calls destroy, and outlives one, another register at once: later it
+   * would take a move before each of the first calls that it meets.
+   */
+  #moveToSafety(vreg: number): void {
+    const { callerSaved } = this.#registers;
+    if (this.#liveness.crossesCall[vreg] === 0 || this.#fn.remat[vreg] !== null) return;
+    const where = this.#state.where[vreg];
+    if (where === 0 || (where & ~callerSaved) !== 0) return;
+    const free = this.#state.free(callerSaved);
+    if (free === 0) return;
+    const dst = this.#state.pick(vreg, free, -1);
+    const src = lowest(where);
+    this.#steps.push(new Step<I>("move", null, dst, src, vreg));
+    this.#state.forget(vreg, src);
+    this.#state.assign(vreg, dst);
   }
 
   /** The register that holds a value at the end of the block whose entries begin at `base`, -1 for none. */
@@ -237,6 +257,7 @@ export class BlockAllocator<I extends MachineInsn> {
     if (def >= 0 && defNext < NEVER) {
       this.#state.assign(def, dst);
       next[def] = defNext;
+      if (insn.defFixed >= 0) this.#moveToSafety(def);
     }
   }
 

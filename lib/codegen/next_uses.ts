@@ -127,7 +127,8 @@ export class NextUses {
       next[uses[k]] = position;
       if (fixed !== null && fixed[k] >= 0) this.#setWant(uses[k], fixed[k]);
     }
-    if (insn.tied >= 0) {
+    // A tied operand that is needed afterwards is copied anyway: its register is not the definition's.
+    if (insn.tied >= 0 && after[base + insn.tied] === NEVER) {
       const wish = defWant >= 0 ? defWant : this.#fn.hints[insn.def];
       if (wish >= 0) this.#setWant(uses[insn.tied], wish);
     } else if (insn.move && defWant >= 0 && this.#fn.hints[uses[0]] < 0) {

@@ -144,12 +144,14 @@ export class RegisterState {
    * @returns The register.
    */
   pick(vreg: number, free: number, want: number): number {
-    if (want >= 0 && (free & bit(want)) !== 0) return want;
-    const hint = this.#fn.hints[vreg];
-    if (hint >= 0 && (free & bit(hint)) !== 0) return hint;
     const saved = free & ~this.#registers.callerSaved;
     const lost = free & this.#registers.callerSaved;
     const first = this.#liveness.crossesCall[vreg] !== 0 ? saved : lost;
+    // A value that outlives a call is moved out of what the call destroys sooner or later: nobody may want it there.
+    const good = first === saved && saved !== 0 ? saved : free;
+    if (want >= 0 && (good & bit(want)) !== 0) return want;
+    const hint = this.#fn.hints[vreg];
+    if (hint >= 0 && (good & bit(hint)) !== 0) return hint;
     return lowest(first !== 0 ? first : free);
   }
 

@@ -14,7 +14,6 @@
  * @module
  */
 
-import { replaceUses } from "../ir/cfg.ts";
 import { Dominators } from "../ir/dominators.ts";
 import type { Block, IrFunction, Value } from "../ir/function.ts";
 import { type Loop, Loops } from "../ir/loops.ts";
@@ -22,6 +21,7 @@ import type { FrameRange } from "./analysis/frame.ts";
 import { FRAME, Memory, type Place } from "./analysis/memory.ts";
 import { type Ranges, rangesOf } from "./analysis/ranges.ts";
 import type { Pass, PassContext } from "./pass.ts";
+import { forwarded, forwardMoves, keptMoves } from "./copy_propagation.ts";
 import { become } from "./simplify_alu.ts";
 
 /** What a place is known to hold. */
@@ -47,9 +47,9 @@ class LoadElimination {
   readonly #context: PassContext;
   readonly #memory: Memory;
   readonly #ranges: Ranges;
+  readonly #kept: Uint8Array;
   readonly #dominators: Dominators;
   readonly #loops: Loops;
-  readonly #table: (Value | undefined)[];
   /** What is known at the end of each block, by id. */
   readonly #ends: (readonly Entry[] | undefined)[];
   readonly #acrossCalls: boolean;
@@ -61,10 +61,10 @@ class LoadElimination {
     this.#context = context;
     this.#acrossCalls = context.option("calls") !== 0;
     this.#memory = new Memory(fn, context);
+    this.#kept = keptMoves(fn);
     this.#ranges = rangesOf(fn);
     this.#dominators = new Dominators(fn);
     this.#loops = new Loops(fn, this.#dominators);
-    this.#table = new Array(fn.valueCount);
     this.#ends = new Array(fn.blockCount);
   }
 
@@ -76,15 +76,9 @@ class LoadElimination {
       this.#ends[block.id] = this.#entries;
     }
     if (this.#count === 0) return false;
-    replaceUses(this.#fn, this.#table);
+    forwardMoves(this.#fn);
     this.#context.count("loads removed", this.#count);
     return true;
-  }
-
-  #resolve(value: Value): Value {
-    let at = value;
-    for (let next = this.#table[at.id]; next !== undefined; next = this.#table[at.id]) at = next;
-    return at;
   }
 
   /** What is known at the start of a block. */
@@ -149,9 +143,7 @@ class LoadElimination {
 
   #visit(value: Value): void {
     const { args, op } = value;
-    for (let i = 0; i < args.length; i++) {
-      if (this.#table[args[i].id] !== undefined) args[i] = this.#resolve(args[i]);
-    }
+    for (let i = 0; i < args.length; i++) args[i] = forwarded(args[i], this.#kept);
     if (op === "load") return this.#load(value);
     const write = this.#writeOf(value);
     if (write === null) return;
@@ -194,8 +186,7 @@ class LoadElimination {
       const imm = stored ? BigInt.asUintN(8 * size, value.imm) : value.imm;
       become(load, "copy", [this.#fn.constant(imm)]);
     } else if (!stored || this.#ranges.max(value) < 2 ** (8 * size)) {
-      if (value.block === null) become(load, "copy", [value]);
-      else this.#table[load.id] = value;
+      become(load, "copy", [value]);
     } else if (size === 4) become(load, "zext", [value]);
     else become(load, "alu", [value, this.#fn.constant(2 ** (8 * size) - 1)], "and");
     return true;

@@ -5,8 +5,8 @@
  * Before: `v2 = lsh.64 v1, 32; v3 = rsh.64 v2, 32; store.u8 v4, v3`. After: `store.u8 v4, v1`.
  *
  * One walk in reverse post order, so that operands come before their uses; the rules by operation are in
- * simplify_alu.ts and simplify_branch.ts. A value that turns out constant becomes a move of the constant and stays where
- * it is: edges go on passing it, instead of each materialising the constant anew.
+ * simplify_alu.ts and simplify_branch.ts. A value that turns out to equal another becomes a move and stays where it is,
+ * for the edges that pass it (copy_propagation.ts).
  *
  * Nothing that the verifier needs is lost: what is known comes from rules that it has, too (analysis/transfer.ts).
  * Values with a CO-RE record are left alone.
@@ -14,10 +14,11 @@
  * @module
  */
 
-import { keepOnly, removeUnreachable, replaceUses } from "../ir/cfg.ts";
-import { type Block, type Edge, type IrFunction, isLeaf, type Value } from "../ir/function.ts";
+import { keepOnly, removeUnreachable } from "../ir/cfg.ts";
+import type { Block, Edge, IrFunction, Value } from "../ir/function.ts";
 import { reversePostOrder } from "../ir/order.ts";
 import { rangesOf } from "./analysis/ranges.ts";
+import { forwarded, forwardMoves, keptMoves } from "./copy_propagation.ts";
 import type { Pass, PassContext } from "./pass.ts";
 import {
   become,
@@ -37,8 +38,7 @@ class Simplification implements Peephole {
   readonly context: PassContext;
   readonly ranges: Peephole["ranges"];
   readonly uses: Int32Array;
-  /** What took the place of values, by id; never a leaf. */
-  readonly #table: (Value | undefined)[];
+  readonly #kept: Uint8Array;
   /** The constant that a parameter always is, by id. */
   readonly #constants: (Value | undefined)[] = [];
   /** Edges of terminators that always go one way. */
@@ -48,9 +48,9 @@ class Simplification implements Peephole {
   constructor(fn: IrFunction, context: PassContext) {
     this.fn = fn;
     this.context = context;
+    this.#kept = keptMoves(fn);
     this.ranges = rangesOf(fn);
     this.uses = useCounts(fn);
-    this.#table = new Array(fn.valueCount);
   }
 
   run(): boolean {
@@ -61,20 +61,15 @@ class Simplification implements Peephole {
       this.context.count("branches decided", this.#decided.length);
     }
     if (this.#changes === 0) return this.#decided.length > 0;
-    replaceUses(this.fn, this.#table);
+    forwardMoves(this.fn);
     this.context.count("instructions simplified", this.#changes);
     return true;
   }
 
-  /** What to use instead of a value: through moves and what was found so far. */
+  /** What to use instead of a value: through moves, and for parameters that are constant. */
   #resolve(value: Value): Value {
-    let at = value;
-    for (;;) {
-      const next = this.#table[at.id] ?? this.#constants[at.id];
-      if (next !== undefined) at = next;
-      else if (at.op === "copy" && at.core === null && at.args[0].op !== "core") at = at.args[0];
-      else return at;
-    }
+    const source = forwarded(value, this.#kept);
+    return this.#constants[source.id] ?? source;
   }
 
   #block(block: Block): void {
@@ -114,8 +109,7 @@ class Simplification implements Peephole {
       return;
     }
     this.#changes++;
-    if (isLeaf(equal)) become(value, "copy", [equal]);
-    else this.#table[value.id] = this.#resolve(equal);
+    become(value, "copy", [this.#resolve(equal)]);
   }
 
   #rules(value: Value): Value | null {

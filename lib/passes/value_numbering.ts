@@ -10,11 +10,12 @@
  * @module
  */
 
-import { replaceUses } from "../ir/cfg.ts";
 import { Dominators } from "../ir/dominators.ts";
 import type { IrFunction, Value } from "../ir/function.ts";
 import { ALU, type AluOp } from "../isa/ops.ts";
+import { forwarded, forwardMoves, keptMoves } from "./copy_propagation.ts";
 import type { Pass, PassContext } from "./pass.ts";
+import { become } from "./simplify_alu.ts";
 
 /** The most computations with one hash that are compared. */
 const MOST_CANDIDATES = 16;
@@ -56,12 +57,12 @@ function isNumbered({ op, core, args }: Value): boolean {
 function run(fn: IrFunction, context: PassContext): boolean {
   const dominators = new Dominators(fn);
   const byHash = new Map<number, Value[]>();
-  const table: (Value | undefined)[] = new Array(fn.valueCount);
+  const kept = keptMoves(fn);
   let count = 0;
   for (const block of dominators.order) {
     for (const value of block.insns) {
       const { args } = value;
-      for (let i = 0; i < args.length; i++) args[i] = table[args[i].id] ?? args[i];
+      for (let i = 0; i < args.length; i++) args[i] = forwarded(args[i], kept);
       if (!isNumbered(value)) continue;
       const hash = hashOf(value);
       const candidates = byHash.get(hash);
@@ -73,7 +74,7 @@ function run(fn: IrFunction, context: PassContext): boolean {
         equal(other, value) && dominators.dominates(other.block!, block)
       );
       if (same !== undefined) {
-        table[value.id] = same;
+        become(value, "copy", [same]);
         count++;
       } else {
         if (candidates.length === MOST_CANDIDATES) candidates.shift();
@@ -82,7 +83,7 @@ function run(fn: IrFunction, context: PassContext): boolean {
     }
   }
   if (count === 0) return false;
-  replaceUses(fn, table);
+  forwardMoves(fn);
   context.count("computations merged", count);
   return true;
 }
