@@ -1,5 +1,5 @@
 /**
- * `map_lookup_elem` on arrays as IR, made for where the array lies:
+ * `map_lookup_elem` and `map_update_elem` on arrays as IR, made for where the array lies; a look-up:
  *
  * ```text
  * b0(v0, v1):                      ; the map, the address of the key
@@ -19,7 +19,8 @@
 import { Builder } from "../ir/builder.ts";
 import { IrFunction, type Value } from "../ir/function.ts";
 import { helperByName } from "../isa/helpers.ts";
-import type { ArrayGeometry } from "./layout.ts";
+import { loadPieces, storePieces } from "./key_code.ts";
+import { type ArrayGeometry, MAP_RESULT, UPDATE_FLAG } from "./layout.ts";
 
 /**
  * Adds what leads to the value of the current CPU.
@@ -35,6 +36,22 @@ export function onCurrentCpu(b: Builder, address: Value, cpuStride: number): Val
   return b.alu("add", 64, address, b.alu("mul", 64, cpu, b.fn.constant(cpuStride)));
 }
 
+/** Begins a function that takes the index from the key: the blocks for an index of the array, and for any other. */
+function indexed(name: string, geometry: ArrayGeometry, params: number) {
+  const fn = new IrFunction(name);
+  const [entry, found, missing] = [fn.newBlock(), fn.newBlock(), fn.newBlock()];
+  const b = new Builder(fn).atEnd(entry);
+  const args = Array.from({ length: params }, () => b.param());
+  const index = b.load(4, args[1], 0);
+  return { fn, b, args, index, found, missing, size: fn.constant(geometry.maxEntries) };
+}
+
+/** Adds what leads to the value with an index. */
+function valueAt(b: Builder, index: Value, { base, stride, cpuStride }: ArrayGeometry): Value {
+  const offset = b.alu("mul", 64, index, b.fn.constant(stride));
+  return onCurrentCpu(b, b.alu("add", 64, offset, b.fn.constant(base)), cpuStride);
+}
+
 /**
  * Makes the look-up of an array.
  *
@@ -42,16 +59,28 @@ export function onCurrentCpu(b: Builder, address: Value, cpuStride: number): Val
  * @returns A function of the map and the address of the key.
  */
 export function arrayLookup(geometry: ArrayGeometry): IrFunction {
-  const { base, stride, cpuStride, maxEntries } = geometry;
-  const fn = new IrFunction("array_lookup");
-  const [entry, found, missing] = [fn.newBlock(), fn.newBlock(), fn.newBlock()];
-  const b = new Builder(fn).atEnd(entry);
-  b.param();
-  const index = b.load(4, b.param(), 0);
-  b.branch("lt", 64, index, fn.constant(maxEntries), found, missing);
-  b.atEnd(found);
-  const offset = b.alu("mul", 64, index, fn.constant(stride));
-  b.ret(onCurrentCpu(b, b.alu("add", 64, offset, fn.constant(base)), cpuStride));
+  const { fn, b, index, found, missing, size } = indexed("array_lookup", geometry, 2);
+  b.branch("lt", 64, index, size, found, missing);
+  b.atEnd(found).ret(valueAt(b, index, geometry));
   b.atEnd(missing).ret(fn.constant(0));
+  return fn;
+}
+
+/**
+ * Makes the update of an array whose values have no fields of the kernel.
+ *
+ * @param geometry Where the array lies.
+ * @param flags One of {@link UPDATE_FLAG}.
+ * @returns A function of the map, the addresses of key and value, and the flags.
+ */
+export function arrayUpdate(geometry: ArrayGeometry, flags: number): IrFunction {
+  const { fn, b, args, index, found, missing, size } = indexed("array_update", geometry, 4);
+  const value = loadPieces(b, args[2], geometry.valueSize);
+  b.branch("lt", 64, index, size, found, missing);
+  b.atEnd(found);
+  const isRefused = flags === UPDATE_FLAG.noexist;
+  if (!isRefused) storePieces(b, value, valueAt(b, index, geometry), 0);
+  b.ret(fn.constant(isRefused ? MAP_RESULT.exists : MAP_RESULT.done));
+  b.atEnd(missing).ret(fn.constant(MAP_RESULT.tooBig));
   return fn;
 }

@@ -21,16 +21,15 @@ import { type Block, IrFunction, type Value } from "../ir/function.ts";
 import { helperByName } from "../isa/helpers.ts";
 import { onCurrentCpu } from "./array_code.ts";
 import { differenceOf, hashPieces, loadPieces, type Piece, storePieces } from "./key_code.ts";
-import { chainLimit, HASH_ELEMENT, HASH_HEADER, HASH_STATE, type HashGeometry } from "./layout.ts";
-
-/** Flags of an update that can be made into code: create or replace, create only, replace only. */
-export const UPDATE_FLAG = { any: 0, noexist: 1, exist: 2 } as const;
-
-/** The largest keys and values in bytes that are made into code. */
-export const MAX_CODE_BYTES = 64;
-
-/** Results: Linux's error numbers. */
-const RESULT = { done: 0, noEntry: -2, tooBig: -7, exists: -17 } as const;
+import {
+  chainLimit,
+  HASH_ELEMENT,
+  HASH_HEADER,
+  HASH_STATE,
+  type HashGeometry,
+  MAP_RESULT,
+  UPDATE_FLAG,
+} from "./layout.ts";
 
 const UPDATE_HELPER = helperByName("map_update_elem")!.id;
 
@@ -128,7 +127,7 @@ class HashCode {
   replaceInPlace(): void {
     storePieces(this.b, this.#value, this.valueAddress(), 0);
     this.setState(this.element, HASH_STATE.referenced);
-    this.result(RESULT.done);
+    this.result(MAP_RESULT.done);
   }
 
   /** Takes the element that was found out of its chain. */
@@ -149,7 +148,7 @@ class HashCode {
     b.store(4, element, HASH_ELEMENT.next, b.load(4, this.#bucket, 0));
     this.setState(element, HASH_STATE.used);
     b.store(4, this.#bucket, 0, element);
-    this.result(RESULT.done);
+    this.result(MAP_RESULT.done);
   }
 }
 
@@ -179,11 +178,11 @@ export function hashLookup(geometry: HashGeometry): IrFunction {
 export function hashUpdate(geometry: HashGeometry, flags: number): IrFunction {
   const code = new HashCode("hash_update", geometry, 4);
   const { b, fn } = code;
-  const { evicts, cpuStride, maxEntries } = geometry;
+  const { evicts, inPlace, cpuStride, maxEntries } = geometry;
   const slow = code.slow();
   b.atEnd(code.hit);
-  if (flags === UPDATE_FLAG.noexist) code.result(RESULT.exists);
-  else if (evicts || cpuStride !== 0) code.replaceInPlace();
+  if (flags === UPDATE_FLAG.noexist) code.result(MAP_RESULT.exists);
+  else if (inPlace) code.replaceInPlace();
   else {
     const spare = code.field("spare");
     code.unless("eq", spare, fn.constant(0), slow);
@@ -192,7 +191,7 @@ export function hashUpdate(geometry: HashGeometry, flags: number): IrFunction {
     code.insert(spare);
   }
   b.atEnd(code.miss);
-  if (flags === UPDATE_FLAG.exist) code.result(RESULT.noEntry);
+  if (flags === UPDATE_FLAG.exist) code.result(MAP_RESULT.noEntry);
   else if (cpuStride !== 0) b.jump(slow);
   else {
     const full = evicts ? slow : fn.newBlock();
@@ -204,7 +203,7 @@ export function hashUpdate(geometry: HashGeometry, flags: number): IrFunction {
     code.setField("free", b.load(4, free, HASH_ELEMENT.next));
     code.setField("count", b.alu("add", 32, count, fn.constant(1)));
     code.insert(free);
-    if (!evicts) new Builder(fn).atEnd(full).ret(fn.constant(RESULT.tooBig));
+    if (!evicts) new Builder(fn).atEnd(full).ret(fn.constant(MAP_RESULT.tooBig));
   }
   removeUnreachable(fn);
   return fn;
@@ -224,8 +223,8 @@ export function hashDelete(geometry: HashGeometry): IrFunction {
   code.setField("count", b.alu("sub", 32, code.field("count"), fn.constant(1)));
   b.store(4, code.element, HASH_ELEMENT.next, code.field("free"));
   code.setField("free", code.element);
-  code.result(RESULT.done);
+  code.result(MAP_RESULT.done);
   b.atEnd(code.miss);
-  code.result(RESULT.noEntry);
+  code.result(MAP_RESULT.noEntry);
   return fn;
 }

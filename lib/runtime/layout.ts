@@ -26,9 +26,11 @@
 export interface ArrayGeometry {
   /** Address of the first value of CPU 0. */
   readonly base: number;
+  /** Size of a value. */
+  readonly valueSize: number;
   /** Distance between two values. */
   readonly stride: number;
-  /** Distance between the values of two CPUs; 0 where they share them. */
+  /** Distance between the values of two CPUs; 0 where there is one for all, or one CPU. */
   readonly cpuStride: number;
   /** Number of elements. */
   readonly maxEntries: number;
@@ -44,13 +46,24 @@ export interface HashGeometry {
   readonly valueSize: number;
   /** Offset of the values in an element. */
   readonly valueOffset: number;
-  /** Distance between the values of two CPUs; 0 where they share them. */
+  /** Distance between the values of two CPUs; 0 where there is one for all, or one CPU. */
   readonly cpuStride: number;
   /** The most elements in use. */
   readonly maxEntries: number;
+  /** Whether an update of an existing element replaces its value in place. */
+  readonly inPlace: boolean;
   /** Whether it makes room by removing elements, so that look-ups leave a mark. */
   readonly evicts: boolean;
 }
+
+/** Flags of an update that can be made into code: create or replace, create only, replace only. */
+export const UPDATE_FLAG = { any: 0, noexist: 1, exist: 2 } as const;
+
+/** The largest keys and values in bytes that are made into code. */
+export const MAX_CODE_BYTES = 64;
+
+/** What operations return: Linux's error numbers, negative. */
+export const MAP_RESULT = { done: 0, noEntry: -2, tooBig: -7, exists: -17 } as const;
 
 /** Offsets of the words of the header of a hash table, and its size. */
 export const HASH_HEADER = {

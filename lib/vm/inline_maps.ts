@@ -14,14 +14,9 @@
 
 import type { IrFunction, Value } from "../ir/function.ts";
 import { helperByName } from "../isa/helpers.ts";
-import { arrayLookup } from "../runtime/array_code.ts";
-import {
-  hashDelete,
-  hashLookup,
-  hashUpdate,
-  MAX_CODE_BYTES,
-  UPDATE_FLAG,
-} from "../runtime/hash_code.ts";
+import { arrayLookup, arrayUpdate } from "../runtime/array_code.ts";
+import { hashDelete, hashLookup, hashUpdate } from "../runtime/hash_code.ts";
+import { MAX_CODE_BYTES, UPDATE_FLAG } from "../runtime/layout.ts";
 import { ArrayMap } from "./maps/array.ts";
 import { HashMap } from "./maps/hash_map.ts";
 import { HashOfMaps } from "./maps/inner_map.ts";
@@ -35,7 +30,8 @@ const DELETE = idOf("map_delete_elem");
 
 /** The constant that an argument of a call is; -1 if it is none. */
 function constantOf(call: Value, index: number): number {
-  const arg = call.args[index];
+  let arg: Value | undefined = call.args[index];
+  while (arg?.op === "copy") arg = arg.args[0];
   return arg?.op === "const" ? Number(arg.imm) : -1;
 }
 
@@ -49,15 +45,20 @@ function isCodeHash(map: GuestMap): map is HashMap {
   return map instanceof HashMap && !(map instanceof HashOfMaps) && map.keySize <= MAX_CODE_BYTES;
 }
 
-/** Whether a map is a hash that code can change. */
-function isChangeable(map: GuestMap): map is HashMap {
-  return isCodeHash(map) && map.valueSize <= MAX_CODE_BYTES && !map.hasFields &&
+/** Whether code can change a map. */
+function isChangeable(map: ArrayMap | HashMap): boolean {
+  return map.valueSize <= MAX_CODE_BYTES && !map.hasFields &&
     (map.flags & MAP_FLAG.RDONLY_PROG) === 0;
 }
 
 function updateBody(map: GuestMap, flags: number): IrFunction | null {
-  const isKnown = Object.values(UPDATE_FLAG).some((flag) => flag === flags);
-  return isKnown && isChangeable(map) ? hashUpdate(map.geometry, flags) : null;
+  if (!Object.values(UPDATE_FLAG).some((flag) => flag === flags)) return null;
+  if (map instanceof ArrayMap && isChangeable(map)) return arrayUpdate(map.geometry, flags);
+  return isCodeHash(map) && isChangeable(map) ? hashUpdate(map.geometry, flags) : null;
+}
+
+function deleteBody(map: GuestMap): IrFunction | null {
+  return isCodeHash(map) && isChangeable(map) ? hashDelete(map.geometry) : null;
 }
 
 /** Bodies for the calls of map helpers in the programs of one sandbox. */
@@ -103,7 +104,7 @@ function bodyFor(helper: number, map: GuestMap, flags: number): IrFunction | nul
     case UPDATE:
       return updateBody(map, flags);
     case DELETE:
-      return isChangeable(map) ? hashDelete(map.geometry) : null;
+      return deleteBody(map);
     default:
       return null;
   }

@@ -17,7 +17,7 @@ import type { IrModule } from "../../lib/ir/module.ts";
 import { printModule } from "../../lib/ir/print.ts";
 import { helperByName } from "../../lib/isa/helpers.ts";
 import type { MapPlan } from "../../lib/object/map_plan.ts";
-import { arrayLookup } from "../../lib/runtime/array_code.ts";
+import { arrayLookup, arrayUpdate } from "../../lib/runtime/array_code.ts";
 import { hashDelete, hashLookup, hashUpdate } from "../../lib/runtime/hash_code.ts";
 import { translate } from "../../lib/vm/code.ts";
 import { Environment } from "../../lib/vm/environment.ts";
@@ -122,9 +122,11 @@ class Bench {
 }
 
 const PLANS: readonly (readonly [MapPlan, cpus: number, inlined: number])[] = [
-  [plan("array", 4, 8, 16), 1, 1],
-  [plan("array", 4, 13, 1), 1, 1],
-  [plan("percpu_array", 4, 8, 7), 3, 1],
+  [plan("array", 4, 8, 16), 1, 4],
+  [plan("array", 4, 13, 1), 1, 4],
+  [plan("array", 4, 72, 3), 1, 1],
+  [plan("percpu_array", 4, 8, 7), 3, 4],
+  [plan("percpu_array", 4, 8, 7), 1, 4],
   [plan("hash", 4, 8, 40), 1, 5],
   [plan("hash", 8, 4, 40, { flags: 1 }), 1, 5],
   [plan("hash", 16, 16, 40), 1, 5],
@@ -134,6 +136,7 @@ const PLANS: readonly (readonly [MapPlan, cpus: number, inlined: number])[] = [
   [plan("hash", 4, 72, 40), 1, 1],
   [plan("hash", 72, 8, 40), 1, 0],
   [plan("percpu_hash", 4, 8, 40), 2, 5],
+  [plan("percpu_hash", 4, 8, 40), 1, 5],
   [plan("lru_hash", 4, 8, 40), 1, 5],
   [plan("lru_percpu_hash", 6, 8, 40), 2, 5],
 ];
@@ -148,7 +151,7 @@ function randomKey({ map }: Bench, dice: Dice): Uint8Array {
 
 for (const [mapPlan, cpus, inlined] of PLANS) {
   const { name, keySize, valueSize, maxEntries } = mapPlan;
-  Deno.test(`code and helper agree: ${name} ${keySize}/${valueSize} of ${maxEntries}`, () => {
+  Deno.test(`code and helper agree: ${name} ${keySize}/${valueSize} of ${maxEntries}, CPUs ${cpus}`, () => {
     for (const seed of [1, 2]) {
       const helper = new Bench(mapPlan, false, cpus), code = new Bench(mapPlan, true, cpus);
       assert.equal(code.inlined, inlined);
@@ -243,6 +246,7 @@ Deno.test("the map outlives what a program writes over it, from outside, too", (
 
 Deno.test("the code as text", () => {
   const golden = join(ROOT, "testdata", "runtime", "maps.epir");
+  const array = { base: 0x2_0000, valueSize: 8, stride: 8, cpuStride: 0, maxEntries: 16 };
   const small = {
     header: 0x2_0000,
     keySize: 4,
@@ -250,12 +254,14 @@ Deno.test("the code as text", () => {
     valueOffset: 16,
     cpuStride: 0,
     maxEntries: 40,
+    inPlace: false,
     evicts: false,
   };
   const odd = { ...small, keySize: 13, valueSize: 12, valueOffset: 24 };
   const text = printModule(moduleOf([
-    arrayLookup({ base: 0x2_0000, stride: 8, cpuStride: 0, maxEntries: 16 }),
-    arrayLookup({ base: 0x2_0000, stride: 8, cpuStride: 128, maxEntries: 16 }),
+    arrayLookup(array),
+    arrayLookup({ ...array, cpuStride: 128 }),
+    arrayUpdate(array, 0),
     hashLookup(small),
     hashLookup({ ...small, evicts: true }),
     hashUpdate(small, 0),

@@ -49,13 +49,18 @@ export class ArrayMap extends BaseMap {
     const { stride, copies } = this.#values;
     const writable = (this.flags & MAP_FLAG.RDONLY_PROG) === 0;
     const base = this.#storage.allocate(stride * maxEntries * copies, writable);
-    const cpuStride = this.perCpu ? stride * maxEntries : 0;
-    this.geometry = { base, stride, cpuStride, maxEntries };
+    const cpuStride = copies > 1 ? stride * maxEntries : 0;
+    this.geometry = { base, valueSize, stride, cpuStride, maxEntries };
     const { contents, frozen } = seed.plan;
     if (contents !== null) {
       this.#storage.bytes(base, valueSize).set(contents.subarray(0, valueSize));
     }
     this.frozen = frozen;
+  }
+
+  /** Whether values have fields of the kernel. */
+  get hasFields(): boolean {
+    return this.#values.hasFields;
   }
 
   override get size(): number {

@@ -37,9 +37,10 @@ export class HashMap extends BaseMap {
     const storage = new MapStorage(seed.host.memory, name);
     this.values = new Values(seed, storage, this.perCpu);
     const { copies, stride } = this.values;
-    const cpuStride = this.perCpu ? stride : 0;
-    const evicts = this.keepsElements;
-    const sizes = { keySize, valueSize, cpuStride, maxEntries, evicts };
+    const cpuStride = copies > 1 ? stride : 0;
+    const { evicts } = this;
+    const inPlace = evicts || this.perCpu;
+    const sizes = { keySize, valueSize, cpuStride, maxEntries, inPlace, evicts };
     this.table = new HashTable(storage, name, sizes, copies);
   }
 
@@ -89,7 +90,7 @@ export class HashMap extends BaseMap {
     const locked = flags >= UPDATE.LOCK;
     const refusal = updateRefusal(flags, found !== 0, this.values.hasLock && !this.perCpu);
     if (refusal !== 0) return refusal;
-    if (found !== 0 && (this.perCpu || locked || this.keepsElements)) {
+    if (found !== 0 && (locked || this.geometry.inPlace)) {
       set(this.valuesOf(found), value);
       this.table.setState(found, HASH_STATE.referenced);
       return 0;
@@ -105,8 +106,8 @@ export class HashMap extends BaseMap {
     return 0;
   }
 
-  /** Whether an update replaces the value in place. */
-  protected get keepsElements(): boolean {
+  /** Whether it makes room by removing elements. */
+  protected get evicts(): boolean {
     return false;
   }
 
@@ -177,7 +178,7 @@ export class LruHashMap extends HashMap {
     return address;
   }
 
-  protected override get keepsElements(): boolean {
+  protected override get evicts(): boolean {
     return true;
   }
 
