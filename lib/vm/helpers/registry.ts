@@ -22,6 +22,7 @@ import { LIST_KFUNCS } from "./lists.ts";
 import { LOCK_HELPERS, LOCK_KFUNCS } from "./locks.ts";
 import { MAP_HELPERS } from "./maps.ts";
 import { OBJECT_HELPERS, OBJECT_KFUNCS } from "./objects.ts";
+import { PACKET_KFUNCS } from "./packet_kfuncs.ts";
 import { PERF_HELPERS } from "./perf.ts";
 import { PRINT_HELPERS } from "./print.ts";
 import { PROBE_HELPERS } from "./probe.ts";
@@ -88,6 +89,7 @@ export const KFUNCS: HelperBodies = {
   ...LIST_KFUNCS,
   ...LOCK_KFUNCS,
   ...OBJECT_KFUNCS,
+  ...PACKET_KFUNCS,
   ...TREE_KFUNCS,
 };
 
