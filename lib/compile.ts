@@ -45,6 +45,8 @@ export interface CompileOptions {
   readonly to?: Format;
   /** Functions to carry verbatim, by their index in the program, each with the reason to report. */
   readonly verbatim?: ReadonlyMap<number, string>;
+  /** Names of passes that functions go without, by the index of the function in the program. */
+  readonly without?: ReadonlyMap<number, ReadonlySet<string>>;
 }
 
 /** What became of a function. */
@@ -118,6 +120,16 @@ function attemptsOf({ level = 0, passes }: CompileOptions): readonly (readonly P
   return level === 0 || level === 1
     ? [BPF_PIPELINES[level]]
     : [BPF_PIPELINES[level], BPF_PIPELINES[1]];
+}
+
+/**
+ * The passes that run over functions.
+ *
+ * @param options How to compile.
+ * @returns Their names in the order of their runs.
+ */
+export function passNames(options: CompileOptions): string[] {
+  return attemptsOf(options)[0].map(({ pass }) => pass.name);
 }
 
 /** The instructions of a function as they are, with what is attached to them. */
@@ -218,7 +230,11 @@ class FunctionCompiler {
   #attempt(index: number, passes: readonly PassUse[]): FunctionCode {
     const fn = liftFunction(this.#program, index, this.#context);
     if (this.#options.check === true) assertValid(fn);
-    optimise(fn, passes, this.#options, this.#environment);
+    const without = this.#options.without?.get(index);
+    const wanted = without === undefined
+      ? passes
+      : passes.filter(({ pass }) => !without.has(pass.name));
+    optimise(fn, wanted, this.#options, this.#environment);
     return compileToBpf(fn, this.#target);
   }
 }

@@ -5,7 +5,7 @@
  * @module
  */
 
-export { compileProgram, convertProgram, liftProgram, readProgram } from "../compile.ts";
+export { compileProgram, convertProgram, liftProgram, passNames, readProgram } from "../compile.ts";
 export { compareVersions } from "../equivalence.ts";
 export { printFunction, printModule } from "../ir/print.ts";
 export { Kernel } from "../kernel/kernel.ts";

@@ -93,10 +93,10 @@ function compileOptions(flags: Flags): CompileOptions {
 interface Judgement {
   /** Whether it takes the rewrite as it takes the input. */
   readonly verified: boolean;
-  /** Functions to carry verbatim. */
-  readonly verbatim: ReadonlyMap<number, string>;
+  /** What the rewrite does without, for {@link CompileOptions}. */
+  readonly limits: Pick<CompileOptions, "verbatim" | "without">;
   /** The same in words. */
-  readonly note: string;
+  readonly notes: readonly string[];
 }
 
 /** Asks the kernel which functions must stay as they are; without one, the rewrite stands unverified. */
@@ -107,31 +107,34 @@ async function judgeRewrite(
   flags: Flags,
   passes: CompileOptions,
 ): Promise<Judgement> {
-  const { compileProgram, settleRewrite } = await import("./library.ts");
-  const options = await kernelOptions(host, flags);
+  const { compileProgram, passNames, settleRewrite } = await import("./library.ts");
   const compile = { ...compileOptions(flags), ...passes, to: program.format };
+  const options = { ...await kernelOptions(host, flags), passes: passNames(compile) };
   try {
-    const { verbatim, rows, accepted } = await withKernel(input, (kernel) =>
-      settleRewrite(
-        kernel,
-        program,
-        (verbatim) => compileProgram(program, { ...compile, verbatim }).bytes,
-        options,
-      ));
+    const { verbatim, without, notes, rows, accepted } = await withKernel(
+      input,
+      (kernel) =>
+        settleRewrite(
+          kernel,
+          program,
+          (limits) => compileProgram(program, { ...compile, ...limits }).bytes,
+          options,
+        ),
+    );
     if (!accepted) {
       const note = "the kernel refuses every rewrite: the input is kept";
       return {
         verified: false,
-        verbatim: new Map(program.functions.map((f) => [f.index, note])),
-        note,
+        limits: { verbatim: new Map(program.functions.map((f) => [f.index, note])) },
+        notes: [note],
       };
     }
     const loaded = rows.filter(({ verdict }) => verdict.accepted).length;
     const note = `the kernel accepts ${loaded} of ${rows.length} programs, none less than before`;
-    return { verified: true, verbatim, note };
+    return { verified: true, limits: { verbatim, without }, notes: [...notes, note] };
   } catch (error) {
     if (!(error instanceof EpassError)) throw error;
-    return { verified: false, verbatim: new Map(), note: `not verified: ${error.message}` };
+    return { verified: false, limits: {}, notes: [`not verified: ${error.message}`] };
   }
 }
 
@@ -150,14 +153,14 @@ async function rewrite(host: Host, job: Job, flags: Flags): Promise<FileReport> 
     () =>
       compileProgram(
         program,
-        judged === null ? options : { ...options, verbatim: judged.verbatim },
+        judged === null ? options : { ...options, ...judged.limits },
       ),
   );
   await host.write(job.output, compiled.bytes);
   if (log.text() !== "") await host.warn(log.text());
   await reportNotes(host, job.input, [
     ...compiled.notes,
-    ...(judged === null ? [] : [judged.note]),
+    ...(judged?.notes ?? []),
   ]);
   const report = { ...job, functions: compiled.functions };
   return judged === null ? report : { ...report, verified: judged.verified };
@@ -262,9 +265,10 @@ export const optCommand: Command<CliContext> = buildCommand({
     fullDescription:
       `Lifts every function to SSA, lowers it and puts it back; all else in an object stays as it is. A
 function that cannot be lifted is carried verbatim, with the reason.
---verify loads each rewritten program beside its original. Where the kernel refuses, first the function in
-which the verifier stopped stays verbatim, then the whole program, with the reason. Without the permission
-or the libraries for it, the rewrite is written unverified, and a note says so.
+--verify loads each rewritten program beside its original. Where the kernel refuses, the function in which
+the verifier stopped goes without the pass that spoiled it; if that does not help it stays verbatim, then the
+whole program does, with the reason. Without the permission or the libraries for it, the rewrite is written
+unverified, and a note says so.
 --json prints {"files":[{"input","output","verified"?,
   "functions":[{"name","section","insnsBefore","insnsAfter","lifted","reason"?}]}]}.`,
     customUsage: [

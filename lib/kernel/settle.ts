@@ -1,6 +1,6 @@
 /**
- * A rewrite that the kernel takes: what it refuses goes back to the original, first the function where the verifier
- * stopped, then the whole program.
+ * A rewrite that the kernel takes: of what it refuses, the function where the verifier stopped goes without the pass that
+ * spoiled it; if that does not help it goes back to the original; then the whole program does.
  *
  * @module
  */
@@ -10,32 +10,143 @@ import { loadProgram } from "../object/load.ts";
 import type { Program, ProgramFunction } from "../object/program.ts";
 import type { Kernel, KernelLoadOptions } from "./kernel.ts";
 import type { Verdict } from "./verdict.ts";
-import { isWorse, verifyPrograms, type VerifyRow } from "./verify.ts";
+import { isWorse, verdictOn, verifyPrograms, type VerifyRow } from "./verify.ts";
 
-/** A rewrite and what the kernel says of it. */
-export interface Settled {
+/** What a rewrite does without. */
+export interface RewriteLimits {
   /** Functions to carry verbatim, by their index, each with the reason. */
   readonly verbatim: ReadonlyMap<number, string>;
-  /** The verdicts on the programs with these verbatim, beside the originals'. */
+  /** Names of passes that functions go without, by the index of the function. */
+  readonly without: ReadonlyMap<number, ReadonlySet<string>>;
+}
+
+/** A rewrite and what the kernel says of it. */
+export interface Settled extends RewriteLimits {
+  /** Why functions go without passes, a line each. */
+  readonly notes: readonly string[];
+  /** The verdicts on the programs with these limits, beside the originals'. */
   readonly rows: readonly VerifyRow[];
   /** Whether every program is accepted that was before. */
   readonly accepted: boolean;
 }
 
-/** The functions to carry verbatim next, for a program that was refused. */
-function suspects(
-  rewritten: Program,
-  { program, section, failure }: Verdict,
-  verbatim: ReadonlyMap<number, string>,
-): ProgramFunction[] {
-  const root = rewritten.functions.find((fn) => fn.name === program && fn.section.name === section);
-  if (root === undefined) return [];
-  const { starts } = linkFunction(rewritten, root);
-  const pc = failure?.pc ?? -1;
-  let failing = root;
-  for (const [start, fn] of starts) if (start <= pc) failing = fn;
-  if (!verbatim.has(failing.index)) return [failing];
-  return [...starts.values()].filter((fn) => !verbatim.has(fn.index));
+/** How to settle a rewrite. */
+export interface SettleOptions extends KernelLoadOptions {
+  /** Names of the passes of the rewrite, in order; none by default. */
+  readonly passes?: readonly string[] | undefined;
+}
+
+/** The work on one rewrite. */
+class Settlement {
+  readonly verbatim = new Map<number, string>();
+  readonly without = new Map<number, ReadonlySet<string>>();
+  readonly notes: string[] = [];
+  readonly #kernel: Kernel;
+  readonly #program: Program;
+  readonly #rewrite: (limits: RewriteLimits) => Uint8Array;
+  readonly #options: SettleOptions;
+  /** Names of passes, each once, in the order of their first run. */
+  readonly #passes: readonly string[];
+
+  constructor(
+    kernel: Kernel,
+    program: Program,
+    rewrite: (limits: RewriteLimits) => Uint8Array,
+    options: SettleOptions,
+  ) {
+    this.#kernel = kernel;
+    this.#program = program;
+    this.#rewrite = rewrite;
+    this.#options = options;
+    this.#passes = [...new Set(options.passes ?? [])];
+  }
+
+  #rewritten(limits: RewriteLimits): Program {
+    return loadProgram(this.#rewrite(limits), { from: this.#program.format });
+  }
+
+  /** Limits the rewrite until the kernel takes it, or nothing is left to limit. */
+  run(): Settled {
+    const { verbatim, without, notes } = this;
+    // Only the rewrites differ from round to round.
+    const originals = new Map<string, Verdict>();
+    for (;;) {
+      const rewritten = this.#rewritten(this);
+      const rows = verifyPrograms(
+        this.#kernel,
+        rewritten,
+        this.#program,
+        undefined,
+        this.#options,
+        originals,
+      );
+      const refused = rows.filter(isWorse);
+      const limited = refused.filter(({ verdict }) => this.#limit(rewritten, verdict));
+      if (limited.length === 0) {
+        return { verbatim, without, notes, rows, accepted: refused.length === 0 };
+      }
+    }
+  }
+
+  /** Limits what a refused program is made of, a step further than before; returns whether there was one. */
+  #limit(rewritten: Program, verdict: Verdict): boolean {
+    const root = rewritten.functions.find(({ name, section }) =>
+      name === verdict.program && section.name === verdict.section
+    );
+    if (root === undefined) return false;
+    const { starts } = linkFunction(rewritten, root);
+    const pc = verdict.failure?.pc ?? -1;
+    let failing = root;
+    for (const [start, fn] of starts) if (start <= pc) failing = fn;
+    if (this.#leaveOutPass(root, failing, verdict)) return true;
+    const functions = this.verbatim.has(failing.index) ? [...starts.values()] : [failing];
+    const left = functions.filter(({ index }) => !this.verbatim.has(index));
+    for (const { index } of left) {
+      this.verbatim.set(index, `the kernel refuses ${verdict.program}: ${verdict.reason}`);
+    }
+    return left.length > 0;
+  }
+
+  /**
+   * Leaves out the pass without which the kernel takes the program; if none alone is to blame, all from the first on after
+   * which it refuses.
+   */
+  #leaveOutPass(root: ProgramFunction, failing: ProgramFunction, verdict: Verdict): boolean {
+    const { index, name } = failing;
+    const passes = this.#passes;
+    if (passes.length === 0 || this.without.has(index) || this.verbatim.has(index)) return false;
+    const accepts = (names: readonly string[]): boolean =>
+      this.#acceptsWithout(root, index, new Set(names), verdict.type);
+    let good = 0, bad = passes.length;
+    if (!accepts(passes)) return false;
+    while (bad - good > 1) {
+      const middle = (good + bad) >> 1;
+      if (accepts(passes.slice(middle))) good = middle;
+      else bad = middle;
+    }
+    const alone = [passes[good]];
+    const names = accepts(alone) ? alone : passes.slice(good);
+    this.without.set(index, new Set(names));
+    this.notes.push(
+      `${name} goes without ${
+        names.join(", ")
+      }: the kernel refuses ${verdict.program}: ${verdict.reason}`,
+    );
+    return true;
+  }
+
+  /** Whether the kernel takes a program if one function goes without some passes. */
+  #acceptsWithout(
+    root: ProgramFunction,
+    index: number,
+    names: ReadonlySet<string>,
+    type: string,
+  ): boolean {
+    const without = new Map(this.without).set(index, names);
+    const rewritten = this.#rewritten({ verbatim: this.verbatim, without });
+    const fn = rewritten.functions[root.index];
+    return verdictOn(this.#kernel, rewritten, fn, { ...this.#options, type }).accepted;
+  }
 }
 
 /**
@@ -43,27 +154,15 @@ function suspects(
  *
  * @param kernel The kernel.
  * @param program The original.
- * @param rewrite Rewrites it with some functions verbatim, in the format of the original.
- * @param options How to load its programs.
- * @returns Which functions to carry verbatim.
+ * @param rewrite Rewrites it within limits, in the format of the original.
+ * @param options How to load its programs, and the passes of the rewrite.
+ * @returns Within which limits.
  */
 export function settleRewrite(
   kernel: Kernel,
   program: Program,
-  rewrite: (verbatim: ReadonlyMap<number, string>) => Uint8Array,
-  options: KernelLoadOptions = {},
+  rewrite: (limits: RewriteLimits) => Uint8Array,
+  options: SettleOptions = {},
 ): Settled {
-  const verbatim = new Map<number, string>();
-  for (;;) {
-    const rewritten = loadProgram(rewrite(verbatim), { from: program.format });
-    const rows = verifyPrograms(kernel, rewritten, program, undefined, options);
-    const refused = rows.filter(isWorse);
-    const before = verbatim.size;
-    for (const { verdict } of refused) {
-      for (const fn of suspects(rewritten, verdict, verbatim)) {
-        verbatim.set(fn.index, `the kernel refuses ${verdict.program}: ${verdict.reason}`);
-      }
-    }
-    if (verbatim.size === before) return { verbatim, rows, accepted: refused.length === 0 };
-  }
+  return new Settlement(kernel, program, rewrite, options).run();
 }

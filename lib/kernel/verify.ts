@@ -25,8 +25,16 @@ function programsOf(program: Program, name: string | undefined): ProgramFunction
   return program.functions.filter((fn) => !isSubprogram(fn, program));
 }
 
-/** A verdict in any case: what cannot be brought before the kernel is refused, with the reason. */
-function verdictOn(
+/**
+ * A verdict in any case: what cannot be brought before the kernel is refused, with the reason.
+ *
+ * @param kernel The kernel.
+ * @param program The input.
+ * @param fn The function to load.
+ * @param options How to load it.
+ * @returns The verdict; nothing stays loaded.
+ */
+export function verdictOn(
   kernel: Kernel,
   program: Program,
   fn: ProgramFunction,
@@ -58,6 +66,7 @@ function verdictOn(
  * @param original Another version of it, loaded the same way; null for none.
  * @param name Name of the only program to load; all by default.
  * @param options How to load them.
+ * @param known Verdicts on programs of the original, by section and name; those that are missing are added.
  * @returns A row for each program.
  * @throws {EpassError} If there is no program of that name.
  */
@@ -67,6 +76,7 @@ export function verifyPrograms(
   original: Program | null,
   name: string | undefined,
   options: KernelLoadOptions = {},
+  known: Map<string, Verdict> = new Map(),
 ): VerifyRow[] {
   return programsOf(program, name).map((fn) => {
     const before = original?.functions.find((f) =>
@@ -75,7 +85,9 @@ export function verifyPrograms(
     if (original === null || before === undefined) {
       return { verdict: verdictOn(kernel, program, fn, options), original: null };
     }
-    const first = verdictOn(kernel, original, before, options);
+    const key = `${fn.section.name} ${fn.name}`;
+    const first = known.get(key) ?? verdictOn(kernel, original, before, options);
+    known.set(key, first);
     // What the section does not tell, the original has shown.
     const type = first.accepted ? first.type : options.type;
     return { verdict: verdictOn(kernel, program, fn, { ...options, type }), original: first };

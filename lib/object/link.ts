@@ -53,24 +53,38 @@ function extents({ elf }: Program): (fn: ProgramFunction) => Extent {
   };
 }
 
-/** The functions reachable by calls and addresses, the first one first, each once. */
+/**
+ * The functions reachable by calls and addresses, each once, in the order of libbpf: behind a function those that it is
+ * the first to refer to, each followed by its own.
+ */
 function reachable(program: Program, first: ProgramFunction): Extent[] {
   const extentOf = extents(program);
-  const found = [extentOf(first)];
-  const seen = new Set([first.index]);
-  for (let i = 0; i < found.length; i++) {
-    const { fn: { name, section, first: from, entangled }, last } = found[i];
+  const found: Extent[] = [];
+  const seen = new Set<number>();
+  const open: { readonly extent: Extent; next: number }[] = [];
+  const enter = (fn: ProgramFunction): void => {
+    const { name, entangled } = fn;
     if (entangled !== "") {
       throw new UnsupportedError(
         `cannot link ${first.name}: ${name} is not separate: ${entangled}`,
         { function: name },
       );
     }
-    for (let insn = from; insn < last; insn++) {
-      const target = section.targets.get(section.slots[insn]);
-      if (target?.kind !== "function" || seen.has(target.index)) continue;
-      seen.add(target.index);
-      found.push(extentOf(program.functions[target.index]));
+    const extent = extentOf(fn);
+    seen.add(fn.index);
+    found.push(extent);
+    open.push({ extent, next: fn.first });
+  };
+  enter(first);
+  for (let top = open.at(-1); top !== undefined; top = open.at(-1)) {
+    const { fn: { section }, last } = top.extent;
+    if (top.next === last) {
+      open.pop();
+      continue;
+    }
+    const target = section.targets.get(section.slots[top.next++]);
+    if (target?.kind === "function" && !seen.has(target.index)) {
+      enter(program.functions[target.index]);
     }
   }
   return found;

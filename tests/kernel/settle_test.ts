@@ -7,7 +7,7 @@
 import assert from "node:assert/strict";
 import { compileProgram } from "../../lib/compile.ts";
 import { Kernel } from "../../lib/kernel/kernel.ts";
-import { settleRewrite } from "../../lib/kernel/settle.ts";
+import { type RewriteLimits, settleRewrite } from "../../lib/kernel/settle.ts";
 import { assemble } from "../../lib/isa/assemble.ts";
 import { encode } from "../../lib/isa/codec.ts";
 import { loadProgram } from "../../lib/object/load.ts";
@@ -20,11 +20,19 @@ const BAD_MAIN = GOOD.replace("r0 = 0", "r0 = *(u64 *)(r1 + 8000)");
 const BAD_SUB = GOOD.replace("r0 = 1", "r0 = r7");
 
 /** Settles a program whose rewrite has the faults that `rewrite` puts in. */
-function settle(rewrite: (verbatim: ReadonlyMap<number, string>) => string) {
+function settle(
+  rewrite: (verbatim: RewriteLimits["verbatim"], without: RewriteLimits["without"]) => string,
+  passes: readonly string[] = [],
+) {
   const kernel = new Kernel();
   try {
     const program = loadProgram(bytesOf(GOOD), { from: "raw" });
-    return settleRewrite(kernel, program, (v) => bytesOf(rewrite(v)), { type: "xdp" });
+    return settleRewrite(
+      kernel,
+      program,
+      ({ verbatim, without }) => bytesOf(rewrite(verbatim, without)),
+      { type: "xdp", passes },
+    );
   } finally {
     kernel.close();
   }
@@ -33,6 +41,37 @@ function settle(rewrite: (verbatim: ReadonlyMap<number, string>) => string) {
 testWith("kernel", "a rewrite that is accepted stays", () => {
   const { verbatim, accepted } = settle(() => GOOD);
   assert.deepEqual([verbatim.size, accepted], [0, true]);
+});
+
+testWith(
+  "kernel",
+  "the function in which the verifier stopped goes without the pass that spoiled it",
+  () => {
+    const passes = ["first", "second", "third", "second", "fourth"];
+    const { verbatim, without, notes, accepted } = settle(
+      (_, without) => without.get(1)?.has("third") ? GOOD : BAD_SUB,
+      passes,
+    );
+    assert.deepEqual([verbatim.size, accepted], [0, true]);
+    assert.deepEqual([...without].map(([index, names]) => [index, ...names]), [[1, "third"]]);
+    assert.match(notes[0], / goes without third: the kernel refuses .*: R7 !read_ok/);
+  },
+);
+
+testWith("kernel", "or without all passes from the first on that spoils it with others", () => {
+  const { without, accepted } = settle((_, without) => {
+    const left = without.get(1) ?? new Set();
+    return left.has("second") && left.has("third") ? GOOD : BAD_SUB;
+  }, ["first", "second", "third"]);
+  assert.deepEqual([[...without.get(1)!], accepted], [["second", "third"], true]);
+});
+
+testWith("kernel", "where no pass is to blame, the function goes back", () => {
+  const { verbatim, without, accepted } = settle(
+    (v) => v.has(1) ? GOOD : BAD_SUB,
+    ["first", "second"],
+  );
+  assert.deepEqual([[...verbatim.keys()], without.size, accepted], [[1], 0, true]);
 });
 
 testWith("kernel", "the function in which the verifier stopped goes back", () => {
