@@ -26,6 +26,8 @@ const sizeOf = (name: string): number => name === "copy" ? 65_536 : 16_384;
 /** Engines, by the name of their column. */
 const ENGINES: { readonly [name: string]: VmOptions } = {
   "interpreter": { engine: "interpreter" },
+  "wasm": { engine: "wasm" },
+  "wasm, exact": { engine: "wasm", metering: "exact" },
 };
 
 /** What a program returned and left in its buffer. */

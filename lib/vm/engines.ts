@@ -4,11 +4,15 @@
  * @module
  */
 
+import type { IrFunction, Value } from "../ir/function.ts";
+import { VM_PIPELINE } from "../passes/pipeline.ts";
 import type { Metering } from "../targets/wasm/unit.ts";
 import type { Code } from "./code.ts";
 import { type Engine, type EngineName, interpreterEngine } from "./engine.ts";
 import type { Interpreter } from "./interpreter.ts";
+import { MapBodies } from "./inline_maps.ts";
 import type { HelperTable, KfuncTable } from "./machine.ts";
+import type { MapTable } from "./maps/table.ts";
 import type { GuestMemory } from "./memory.ts";
 import { WasmEngine } from "./wasm_engine.ts";
 
@@ -20,6 +24,31 @@ export interface EngineParts {
   readonly helpers: HelperTable;
   /** Kfuncs by name. */
   readonly kfuncs: KfuncTable;
+  /** Their surroundings. */
+  readonly environment: { readonly maps: MapTable };
+}
+
+/** Options of {@link makeEngine}. */
+export interface EngineOptions {
+  /** How the WebAssembly engine counts instructions, `loops` by default. */
+  readonly metering?: Metering | undefined;
+  /** Helpers that the caller replaced, by id. */
+  readonly helpers?: { readonly [id: number]: unknown } | undefined;
+}
+
+/** Map operations as code, unless the caller has put another helper in place of ours. */
+function mapBodies(
+  { helpers, environment }: EngineParts,
+  replaced: { readonly [id: number]: unknown },
+): (call: Value) => IrFunction | null {
+  const ours = new Map(helpers);
+  const bodies = new MapBodies(environment.maps);
+  return (call) => {
+    if (call.callee?.kind !== "helper") return null;
+    const { id } = call.callee;
+    const own = replaced[id] === undefined && helpers.get(id) === ours.get(id);
+    return own && ours.has(id) ? bodies.bodyOf(call) : null;
+  };
 }
 
 /**
@@ -29,16 +58,22 @@ export interface EngineParts {
  * @param code The program.
  * @param interpreter The interpreter of the same code.
  * @param parts What programs run with.
- * @param options How the WebAssembly engine counts instructions.
+ * @param options Counting, and which helpers are not ours.
  * @returns The engine.
  */
 export function makeEngine(
   name: EngineName | undefined,
   code: Code,
   interpreter: Interpreter,
-  { memory, helpers, kfuncs }: EngineParts,
-  options: { readonly metering?: Metering | undefined },
+  parts: EngineParts,
+  options: EngineOptions,
 ): Engine {
+  const { memory, helpers, kfuncs } = parts;
   if (name !== "wasm" || memory.level === "strict") return interpreterEngine(interpreter);
-  return new WasmEngine(code, interpreter, { memory, helpers, kfuncs, metering: options.metering });
+  const { metering = "loops" } = options;
+  // Where every instruction is counted, what runs must be what was written.
+  const optimised = metering === "exact"
+    ? {}
+    : { passes: VM_PIPELINE, bodyOf: mapBodies(parts, options.helpers ?? {}) };
+  return new WasmEngine(code, interpreter, { memory, helpers, kfuncs, metering, ...optimised });
 }

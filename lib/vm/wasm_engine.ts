@@ -9,6 +9,7 @@
  */
 
 import { EpassError } from "../errors.ts";
+import type { IrFunction, Value } from "../ir/function.ts";
 import { liftContext } from "../lift/context.ts";
 import type { PassUse } from "../passes/selection.ts";
 import {
@@ -42,6 +43,8 @@ export interface WasmEngineOptions {
   readonly metering?: Metering | undefined;
   /** Passes to run, none by default. Those that change the graph must not run where every instruction is counted. */
   readonly passes?: readonly PassUse[] | undefined;
+  /** Bodies to put in place of calls before the passes. */
+  readonly bodyOf?: ((call: Value) => IrFunction | null) | undefined;
   /** Whether helper ids mean what they mean to Linux; by default the format of the program tells. */
   readonly kernelHelpers?: boolean | undefined;
 }
@@ -229,6 +232,7 @@ export class WasmEngine implements Engine, HelperContext {
       context: this.#context,
       addresses: this.#addresses,
       passes: this.#options.passes ?? [],
+      bodyOf: this.#options.bodyOf ?? null,
       exact: this.#options.metering === "exact",
     });
   }

@@ -4,9 +4,9 @@
  * @module
  */
 
-import { removeInsns, replaceUses } from "../ir/cfg.ts";
-import { disconnect } from "../ir/cfg.ts";
+import { disconnect, removeInsns, replaceUses } from "../ir/cfg.ts";
 import { type Block, type IrFunction, Terminator, type Value } from "../ir/function.ts";
+import { inlineCalls } from "../ir/inline.ts";
 import type { LiftContext } from "../lift/calls.ts";
 import { liftFunction } from "../lift/lift.ts";
 import type { PassEnvironment } from "../passes/pass.ts";
@@ -20,6 +20,8 @@ export interface SourceOptions {
   readonly context: LiftContext;
   /** For each function its address. */
   readonly addresses: readonly number[];
+  /** Bodies to put in place of calls, if any. */
+  readonly bodyOf: ((call: Value) => IrFunction | null) | null;
   /** Passes to run. */
   readonly passes: readonly PassUse[];
   /** Whether instructions are counted one by one. */
@@ -84,10 +86,11 @@ function resolveSymbols(fn: IrFunction, addresses: readonly number[]): void {
  * @throws {UnsupportedError} If it cannot be lifted.
  */
 export function wasmSource(index: number, options: SourceOptions): WasmSource {
-  const { context, addresses, passes, exact } = options;
+  const { context, addresses, bodyOf, passes, exact } = options;
   const fn = liftFunction(context.program, index, context);
   const slots = exact ? slotsOf(fn) : [];
   resolveSymbols(fn, addresses);
+  if (bodyOf !== null) inlineCalls(fn, bodyOf);
   const environment: PassEnvironment = {
     target: "vm",
     cpu: 4,
