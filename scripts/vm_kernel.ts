@@ -8,6 +8,7 @@
  * @module
  */
 
+import { existsSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { concatBytes, equalBytes } from "../lib/bytes.ts";
 import { EpassError } from "../lib/errors.ts";
@@ -318,7 +319,11 @@ async function configuration(): Promise<Record<string, bigint | string>> {
   const file = new Blob([Deno.readFileSync("/proc/config.gz")]);
   const text = await new Response(file.stream().pipeThrough(new DecompressionStream("gzip")))
     .text();
-  const values: Record<string, bigint | string> = { LINUX_KERNEL_VERSION: version };
+  const values: Record<string, bigint | string> = {
+    LINUX_KERNEL_VERSION: version,
+    // libbpf finds the wrapper of a system call by a probe of it.
+    LINUX_HAS_SYSCALL_WRAPPER: existsSync("/sys/bus/event_source/devices/kprobe") ? 1n : 0n,
+  };
   for (const [, name, value] of text.matchAll(/^(CONFIG_\w+)=(.*)$/gm)) {
     values[name] = /^-?\d+$|^0x/.test(value) ? BigInt(value) : value.replace(/^"|"$/g, "");
   }
