@@ -117,11 +117,12 @@ export class BlockAllocator<I extends MachineInsn> {
     } else {
       const primary = this.#primaryEdge(block);
       const base = primary.from.index * count;
-      for (let r = 0; r < count; r++) {
+      // Where ways meet, one register for each value is enough to agree on: the one that outlasts calls.
+      const single = block.preds.length > 1;
+      for (let r = count - 1; r >= 0; r--) {
         const vreg = this.end[base + r];
-        if (vreg >= 0 && next[vreg] < NEVER && this.#liveness.defBlock[vreg] !== block.index) {
-          this.#state.assign(vreg, r);
-        }
+        if (vreg < 0 || next[vreg] >= NEVER || single && this.#state.where[vreg] !== 0) continue;
+        if (this.#liveness.defBlock[vreg] !== block.index) this.#state.assign(vreg, r);
       }
       for (let i = 0; i < block.params.length; i++) {
         const param = block.params[i];
@@ -131,14 +132,15 @@ export class BlockAllocator<I extends MachineInsn> {
     const start = block.index * count;
     for (let r = 0; r < count; r++) this.start[start + r] = this.#state.content[r];
     if (block.index !== 0) return;
-    for (const param of block.params) if (next[param] < NEVER) this.#moveToSafety(param);
+    for (const param of block.params) if (next[param] < NEVER) this.#moveToSafety(param, true);
   }
 
   /**
    * Gives a value that arrives in a register which calls destroy, and outlives one, another register at once: later it
-   * would take a move before each of the first calls that it meets.
+   * would take a move before each of the first calls that it meets. It may stay where it arrived, too, as
+   * arguments do that are passed on.
    */
-  #moveToSafety(vreg: number): void {
+  #moveToSafety(vreg: number, keep: boolean): void {
     const { callerSaved } = this.#registers;
     if (this.#liveness.crossesCall[vreg] === 0 || this.#fn.remat[vreg] !== null) return;
     const where = this.#state.where[vreg];
@@ -148,7 +150,7 @@ export class BlockAllocator<I extends MachineInsn> {
     const dst = this.#state.pick(vreg, free, -1);
     const src = lowest(where);
     this.#steps.push(new Step<I>("move", null, dst, src, vreg));
-    this.#state.forget(vreg, src);
+    if (!keep) this.#state.forget(vreg, src);
     this.#state.assign(vreg, dst);
   }
 
@@ -257,7 +259,7 @@ export class BlockAllocator<I extends MachineInsn> {
     if (def >= 0 && defNext < NEVER) {
       this.#state.assign(def, dst);
       next[def] = defNext;
-      if (insn.defFixed >= 0) this.#moveToSafety(def);
+      if (insn.defFixed >= 0) this.#moveToSafety(def, false);
     }
   }
 
