@@ -12,7 +12,7 @@ import { type Callee, IrFunction, type SymbolRef, type Value } from "./ir/functi
 import type { IrModule } from "./ir/module.ts";
 import { readMaps } from "./object/maps.ts";
 import type { Program, ProgramFunction } from "./object/program.ts";
-import type { MapGeometry } from "./proof/private_frame.ts";
+import type { MapGeometry } from "./proof/helper_reach.ts";
 import { type ProofContext, proveEqual } from "./proof/prove.ts";
 import { Random, randomFrame } from "./random_input.ts";
 import { type ProgramInput, type RunResult, Vm, type VmOptions, type VmProgram } from "./vm/vm.ts";

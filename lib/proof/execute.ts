@@ -10,7 +10,7 @@ import { type Block, type Callee, isLeaf, type Terminator, type Value } from "..
 import { helperById } from "../isa/helpers.ts";
 import { type AluOp, UNARY, type UnaryOp } from "../isa/ops.ts";
 import type { Memories, MemoryState } from "./memory.ts";
-import { helperReach, type MapLookup } from "./private_frame.ts";
+import { helperReach, type MapLookup } from "./helper_reach.ts";
 import type { Term } from "./linear_terms.ts";
 import type { Terms } from "./terms.ts";
 
@@ -18,6 +18,12 @@ import type { Terms } from "./terms.ts";
 export class Unprovable extends Error {
   /** Name of the class. */
   override name = "Unprovable";
+}
+
+/** Thrown where a frame that was taken to be private is not. */
+export class FrameEscape extends Unprovable {
+  /** Name of the class. */
+  override name = "FrameEscape";
 }
 
 /** What both programs have in common during a proof. */
@@ -30,7 +36,10 @@ export interface Scene {
   readonly order: ByteOrder;
   /** Sizes of maps. */
   readonly maps: MapLookup;
-  /** Whether both functions keep their frames to themselves. */
+  /**
+   * Whether to take it that both functions keep their frames to themselves: that pointers into them have constant offsets,
+   * and go nowhere but to loads, stores and helpers that work on a known number of bytes.
+   */
   readonly privateFrame: boolean;
   /** The frame pointer. */
   readonly frame: Term;
@@ -110,10 +119,24 @@ function unaryTerm({ terms, order }: Scene, fn: UnaryOp, width: 32 | 64, a: Term
   return keeps ? terms.bits(a, 0, bits) : terms.swap(a, bits);
 }
 
-/** Parts an address; the frame's own memory has the frame pointer as its base. */
+/**
+ * Makes sure that nobody else gets a pointer into a private frame.
+ *
+ * @param scene What both programs share.
+ * @param term What somebody else gets.
+ * @throws {FrameEscape} If it depends on the frame pointer.
+ */
+export function keepPrivate({ terms, privateFrame }: Scene, term: Term): void {
+  if (privateFrame && terms.isTracked(term)) {
+    throw new FrameEscape("a pointer into the frame escapes");
+  }
+}
+
+/** Parts an address; a private frame's memory has the frame pointer as its base. */
 function place(scene: Scene, address: Term): { base: Term; offset: number; isFrame: boolean } {
   const { base, offset } = scene.terms.split(address);
   const isFrame = scene.privateFrame && base === scene.frame;
+  if (!isFrame) keepPrivate(scene, base);
   return { base, offset: Number(offset), isFrame };
 }
 
@@ -140,8 +163,12 @@ function store(scene: Scene, side: Side, value: Value): void {
   const at = place(scene, base);
   const { memories } = scene;
   const offset = at.offset + value.off;
-  if (at.isFrame) side.frame = memories.write(side.frame, at.base, offset, value.size, stored);
-  else side.memory = memories.write(side.memory, at.base, offset, value.size, stored);
+  if (at.isFrame) {
+    side.frame = memories.write(side.frame, at.base, offset, value.size, stored);
+  } else {
+    keepPrivate(scene, stored);
+    side.memory = memories.write(side.memory, at.base, offset, value.size, stored);
+  }
 }
 
 /** Records an effect: nobody knows what memory holds afterwards, but it is the same for both programs. */
@@ -154,19 +181,18 @@ function effect(scene: Scene, side: Side, what: string): void {
 /** What a helper gets to see of the private frame, and what is in it afterwards. */
 function passFrame(scene: Scene, side: Side, call: Value, args: readonly Term[]): string {
   const { callee } = call;
-  const signature = callee!.kind === "helper" ? helperById(callee!.id) : null;
+  const params = (callee!.kind === "helper" ? helperById(callee!.id)?.params : null) ?? [];
   const { memories, terms, frame } = scene;
   let seen = "";
   const written: [number, Term][] = [];
   args.forEach((arg, i) => {
     const at = place(scene, arg);
     if (!at.isFrame) return;
-    const reach = signature === null || i >= signature.params.length
-      ? null
-      : helperReach(signature.params, call.args, i, scene.maps);
-    if (reach === null) throw new Unprovable("a call gets a pointer into the frame");
-    const isRead = signature!.params[i].type.startsWith("const ") ||
-      signature!.params[i].kind === "map_key";
+    if (i >= params.length) throw new FrameEscape("a call gets a pointer into the frame");
+    const isRead = params[i].kind === "map_key" || params[i].type.startsWith("const ");
+    // A helper that only reads may be shown too much.
+    const reach = helperReach(params, call.args, i, scene.maps) ?? (isRead ? -at.offset : null);
+    if (reach === null) throw new FrameEscape("a helper writes into the frame");
     for (let j = 0; j < reach; j++) {
       seen += ` ${memories.read(side.frame, frame, at.offset + j, 1)}`;
       if (!isRead) {
@@ -184,7 +210,9 @@ function act(scene: Scene, side: Side, value: Value, what: string, possible = AL
   const args = value.args.map((arg) => termOf(scene, side, arg));
   const core = value.core === null ? "" : ` core ${value.core.typeId} ${value.core.access}`;
   const all = `${what}${core} (${args.join(" ")})`;
-  const seen = scene.privateFrame && value.op === "call" ? passFrame(scene, side, value, args) : "";
+  const isPassed = scene.privateFrame && value.op === "call";
+  const seen = isPassed ? passFrame(scene, side, value, args) : "";
+  if (!isPassed) args.forEach((arg) => keepPrivate(scene, arg));
   const before = side.memory;
   effect(scene, side, all + seen);
   return scene.terms.atom(`result ${all}${seen} in ${before}`, possible);

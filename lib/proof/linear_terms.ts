@@ -31,6 +31,8 @@ export interface Node {
   readonly count: number;
   /** The bits that can be set. */
   readonly possible: bigint;
+  /** It depends on an unknown that is tracked. */
+  readonly tracked: boolean;
 }
 
 const LEAF = { args: [], factors: [], constant: 0n, low: 0, count: 0 } as const;
@@ -57,10 +59,12 @@ export abstract class LinearTerms {
     return this.#nodes.length;
   }
 
-  #intern(key: string, node: () => Node): Term {
+  #intern(key: string, make: () => Omit<Node, "tracked">, tracked = false): Term {
     let term = this.#index.get(key);
     if (term === undefined) {
-      term = this.#nodes.push(node()) - 1;
+      const node = make();
+      const depends = tracked || node.args.some((arg) => this.#nodes[arg].tracked);
+      term = this.#nodes.push({ ...node, tracked: depends }) - 1;
       this.#index.set(key, term);
     }
     return term;
@@ -71,13 +75,20 @@ export abstract class LinearTerms {
    *
    * @param name Its name: equal names are the same unknown.
    * @param possible The bits that can be set in it.
+   * @param tracked Whether to know which terms depend on it.
    * @returns The term.
    */
-  atom(name: string, possible: bigint = MASK64): Term {
-    return this.#intern(
-      `atom ${name} ${possible.toString(16)}`,
-      () => ({ ...LEAF, op: "atom", possible }),
-    );
+  atom(name: string, possible: bigint = MASK64, tracked = false): Term {
+    const key = `atom ${name} ${possible.toString(16)}`;
+    return this.#intern(key, () => ({ ...LEAF, op: "atom", possible }), tracked);
+  }
+
+  /**
+   * @param term A term.
+   * @returns Whether it depends on an unknown that is tracked.
+   */
+  isTracked(term: Term): boolean {
+    return this.#nodes[term].tracked;
   }
 
   /**

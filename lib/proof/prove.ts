@@ -15,6 +15,7 @@ import {
   conditionOf,
   executeBlock,
   fork,
+  FrameEscape,
   type Scene,
   type Side,
   termOf,
@@ -22,7 +23,7 @@ import {
 } from "./execute.ts";
 import { liveValues } from "./live_values.ts";
 import { Memories } from "./memory.ts";
-import { hasPrivateFrame, type MapLookup } from "./private_frame.ts";
+import type { MapLookup } from "./helper_reach.ts";
 import { type Pair, Relation } from "./relation.ts";
 import type { Term } from "./linear_terms.ts";
 import { Terms } from "./terms.ts";
@@ -85,6 +86,14 @@ function places(fn: IrFunction, loopsOnly: boolean): Uint8Array {
   return marks;
 }
 
+/** What an attempt takes for granted. */
+interface Attempt {
+  /** There are relations at the heads of loops only: more ways, but functions may have different joins. */
+  readonly loopsOnly: boolean;
+  /** Both frames are private. */
+  readonly privateFrame: boolean;
+}
+
 /** One attempt. */
 class Prover {
   readonly #functions: readonly [IrFunction, IrFunction];
@@ -95,15 +104,16 @@ class Prover {
   readonly #work: Relation[] = [];
   #steps = 0;
 
-  constructor(a: IrFunction, b: IrFunction, context: ProofContext, loopsOnly: boolean) {
+  constructor(a: IrFunction, b: IrFunction, context: ProofContext, attempt: Attempt) {
+    const { loopsOnly, privateFrame } = attempt;
     this.#functions = [a, b];
     const terms = new Terms();
     this.#scene = {
       ...context,
       terms,
       memories: new Memories(terms, context.order),
-      privateFrame: hasPrivateFrame(a, context.maps) && hasPrivateFrame(b, context.maps),
-      frame: terms.atom("frame pointer"),
+      privateFrame,
+      frame: terms.atom("frame pointer", undefined, privateFrame),
     };
     this.#places = [places(a, loopsOnly), places(b, loopsOnly)];
     this.#live = [liveValues(a), liveValues(b)];
@@ -220,6 +230,22 @@ class Prover {
   }
 }
 
+/** Makes one attempt: why it failed, null if it did not. */
+function attemptProof(
+  a: IrFunction,
+  b: IrFunction,
+  context: ProofContext,
+  attempt: Attempt,
+): Unprovable | null {
+  try {
+    new Prover(a, b, context, attempt).run();
+    return null;
+  } catch (error) {
+    if (error instanceof Unprovable) return error;
+    throw error;
+  }
+}
+
 /**
  * Tries to prove that two functions behave the same.
  *
@@ -229,16 +255,16 @@ class Prover {
  * @returns Whether it succeeded.
  */
 export function proveEqual(a: IrFunction, b: IrFunction, context: ProofContext): Proof {
-  let reason = "";
+  let reason = "", privateFrame = true;
   // Relations at every join keep the number of ways small, but need both to have the same joins.
   for (const loopsOnly of [false, true]) {
-    try {
-      new Prover(a, b, context, loopsOnly).run();
-      return { proved: true, reason: "" };
-    } catch (error) {
-      if (!(error instanceof Unprovable)) throw error;
-      reason ||= error.message;
+    let failure = attemptProof(a, b, context, { loopsOnly, privateFrame });
+    if (failure instanceof FrameEscape) {
+      privateFrame = false;
+      failure = attemptProof(a, b, context, { loopsOnly, privateFrame });
     }
+    if (failure === null) return { proved: true, reason: "" };
+    reason ||= failure.message;
   }
   return { proved: false, reason };
 }

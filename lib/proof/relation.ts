@@ -6,7 +6,7 @@
  */
 
 import type { Block, Value } from "../ir/function.ts";
-import { type Scene, type Side, termOf, Unprovable } from "./execute.ts";
+import { keepPrivate, type Scene, type Side, termOf, Unprovable } from "./execute.ts";
 import type { MemoryState } from "./memory.ts";
 import type { Term } from "./linear_terms.ts";
 
@@ -176,6 +176,8 @@ export class Relation {
     if (part.term === term) return false;
     const own = part.term < 0 ? this.#unknown(part) : -1;
     if (own === term) return false;
+    keepPrivate(this.#scene, term);
+    if (part.term >= 0) keepPrivate(this.#scene, part.term);
     const possible = part.possible | this.#scene.terms.possible(term);
     const changed = part.term >= 0 || (possible & ~part.possible) !== 0n;
     part.term = -1;
