@@ -11,12 +11,14 @@ import { deadStores } from "./dead_stores.ts";
 import { ifConversion } from "./if_conversion.ts";
 import { loadElimination } from "./load_elimination.ts";
 import { loopIdiom } from "./loop_idiom.ts";
+import { loopUnroll } from "./loop_unroll.ts";
 import { mergeBlocks } from "./merge_blocks.ts";
 import { mergeLoads } from "./merge_loads.ts";
 import { mergeStores } from "./merge_stores.ts";
 import type { Pass } from "./pass.ts";
 import { simplify } from "./simplify.ts";
 import { valueNumbering } from "./value_numbering.ts";
+import { strengthReduction } from "./strength_reduction.ts";
 import { parsePass, type PassUse } from "./selection.ts";
 
 /** Optimisation level: none, what is cheap, all that pays, all there is, and for size. */
@@ -30,11 +32,13 @@ export const PASSES: readonly Pass[] = [
   deadStores,
   ifConversion,
   loopIdiom,
+  loopUnroll,
   loadElimination,
   mergeBlocks,
   mergeLoads,
   mergeStores,
   simplify,
+  strengthReduction,
   valueNumbering,
 ];
 
@@ -72,6 +76,8 @@ const VM: readonly string[] = [
   "if-conversion",
   "bit-count",
   "loop-idiom",
+  "strength-reduction",
+  "loop-unroll",
   "copy-propagation",
   "simplify",
   "dead-code(loads=0)",
