@@ -26,14 +26,22 @@ export interface KconfigValue {
 export interface KconfigLayout {
   /** Id of the section in BTF. */
   readonly section: number;
-  /** The values in the order of the section. */
+  /** The values in the order of their places. */
   readonly values: readonly KconfigValue[];
   /** Size of all in bytes, each aligned to its size up to 8. */
   readonly size: number;
 }
 
+/** Alignment of a type in bytes: that of the elements of an array, else its size. */
+function alignmentOf(btf: Btf, type: number): number {
+  const resolved = btf.resolve(type);
+  const scalar = resolved.kind === "array" ? btf.array(resolved).element : type;
+  return Math.min(Math.max(btf.sizeOf(scalar), 1), 8);
+}
+
 /**
- * Lays out the values of the kernel's configuration.
+ * Lays out the values of the kernel's configuration as libbpf does: by alignment, the largest first, then by size, then
+ * by name.
  *
  * @param btf Types of the object.
  * @returns The layout; without values if the object wants none.
@@ -41,17 +49,18 @@ export interface KconfigLayout {
  */
 export function kconfigLayout(btf: Btf): KconfigLayout {
   const section = btf.find("datasec", ".kconfig");
-  const values: KconfigValue[] = [];
-  let size = 0;
-  for (const { type } of section === null ? [] : btf.entries(section)) {
-    const bytes = btf.sizeOf(type);
-    const align = Math.min(Math.max(bytes, 1), 8);
-    const offset = Math.ceil(size / align) * align;
-    const variable = btf.type(type);
-    values.push({ name: variable.name, type: variable.sizeOrType, offset, size: bytes });
-    size = offset + bytes;
-  }
-  return { section: section?.id ?? 0, values, size };
+  const wanted = (section === null ? [] : btf.entries(section)).map(({ type: id }) => {
+    const { name, sizeOrType: type } = btf.type(id);
+    return { name, type, size: btf.sizeOf(type), alignment: alignmentOf(btf, type) };
+  });
+  wanted.sort((a, b) => b.alignment - a.alignment || a.size - b.size || (a.name < b.name ? -1 : 1));
+  let end = 0;
+  const values = wanted.map(({ alignment, ...value }): KconfigValue => {
+    const offset = Math.ceil(end / alignment) * alignment;
+    end = offset + value.size;
+    return { ...value, offset };
+  });
+  return { section: section?.id ?? 0, values, size: end };
 }
 
 /** Numbers of `n`, `y` and `m` (enum libbpf_tristate). */
