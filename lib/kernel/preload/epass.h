@@ -4,7 +4,7 @@
  * Environment, read once, at the first use:
  *   EPASS_COMMAND  the command and its first arguments, separated by blanks; `epass` by default
  *   EPASS_OPTIONS  arguments of `epass opt`, separated by blanks, where a call gives none
- *   EPASS_TIMEOUT  most milliseconds for a program; 10000 by default
+ *   EPASS_TIMEOUT  most milliseconds for a program, up to a day; 10000 by default
  *   EPASS_VERBOSE  1 tells on standard error what became of each program; 2 shows what epass says, too
  *
  * All functions may be called by several threads at once. Link with -lepass_preload, or compile epass_run.c.

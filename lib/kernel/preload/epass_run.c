@@ -94,12 +94,20 @@ static int spawn(pid_t *child, int socket, char **arguments)
 	sigset_t none, all;
 	int error;
 
-	posix_spawn_file_actions_init(&actions);
-	posix_spawnattr_init(&attributes);
-	posix_spawn_file_actions_adddup2(&actions, socket, STDIN_FILENO);
-	posix_spawn_file_actions_adddup2(&actions, socket, STDOUT_FILENO);
-	if (settings->verbose < 2)
-		posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+	error = posix_spawnattr_init(&attributes);
+	if (error)
+		return error;
+	error = posix_spawn_file_actions_init(&actions);
+	if (error) {
+		posix_spawnattr_destroy(&attributes);
+		return error;
+	}
+	/* A child without its redirections would read what is this process's. */
+	error = posix_spawn_file_actions_adddup2(&actions, socket, STDIN_FILENO);
+	if (!error)
+		error = posix_spawn_file_actions_adddup2(&actions, socket, STDOUT_FILENO);
+	if (!error && settings->verbose < 2)
+		error = posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
 	sigemptyset(&none);
 	sigfillset(&all);
 	posix_spawnattr_setsigmask(&attributes, &none);
@@ -107,7 +115,9 @@ static int spawn(pid_t *child, int socket, char **arguments)
 	posix_spawnattr_setpgroup(&attributes, 0);
 	posix_spawnattr_setflags(&attributes,
 				 POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
-	error = posix_spawnp(child, arguments[0], &actions, &attributes, arguments, settings->environment);
+	if (!error)
+		error = posix_spawnp(child, arguments[0], &actions, &attributes, arguments,
+				     settings->environment);
 	posix_spawnattr_destroy(&attributes);
 	posix_spawn_file_actions_destroy(&actions);
 	return error;

@@ -187,7 +187,7 @@ static long load(void *caller, unsigned size)
 	}
 	tell(&a.attr, &rewritten, fd >= 0);
 	epass_free(&rewritten);
-	errno = fd >= 0 ? saved : error;
+	errno = error == EAGAIN ? error : saved;
 	return fd >= 0 || error == EAGAIN ? fd : bpf(BPF_PROG_LOAD, caller, size);
 }
 

@@ -7,15 +7,21 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { DEFAULT_TIMEOUT_MS = 10000 };
+enum {
+	DEFAULT_TIMEOUT_MS = 10000,
+	MAX_TIMEOUT_MS = 24 * 60 * 60 * 1000,
+};
 
 static struct epass_settings settings;
 
+/* A number that is not negative; what is none counts as not given. */
 static long number(const char *name, long otherwise)
 {
 	const char *value = getenv(name);
+	char *end = NULL;
+	long result = value ? strtol(value, &end, 10) : 0;
 
-	return value && *value ? atol(value) : otherwise;
+	return end && end != value && *end == '\0' && result >= 0 ? result : otherwise;
 }
 
 static const char *text(const char *name, const char *otherwise)
@@ -50,6 +56,8 @@ static void read_environment(void)
 	settings.preload = number("EPASS_PRELOAD", 0) == 1;
 	settings.verbose = (int)number("EPASS_VERBOSE", 0);
 	settings.timeout_ms = number("EPASS_TIMEOUT", DEFAULT_TIMEOUT_MS);
+	if (settings.timeout_ms > MAX_TIMEOUT_MS)
+		settings.timeout_ms = MAX_TIMEOUT_MS;
 	settings.command = text("EPASS_COMMAND", "epass");
 	settings.options = text("EPASS_OPTIONS", "");
 	settings.environment = child_environment();
