@@ -29,7 +29,7 @@ import {
   simplifyUnary,
   simplifyZext,
 } from "./simplify_alu.ts";
-import { decidedEdge, simplifyBranch } from "./simplify_branch.ts";
+import { decidedEdge, simplifyBranch, simplifySelect } from "./simplify_branch.ts";
 import { useCounts } from "./uses.ts";
 
 /** Simplifies one function. */
@@ -122,6 +122,8 @@ class Simplification implements Peephole {
         return simplifySext(value, this);
       case "unary":
         return simplifyUnary(value, this);
+      case "select":
+        return simplifySelect(value, this);
       case "load":
       case "atomic":
         this.#address(value);

@@ -5,7 +5,7 @@
  */
 
 import type { Edge, Terminator, Value } from "../ir/function.ts";
-import { COND, type Cond, evalCond } from "../isa/ops.ts";
+import { COND, type Cond, evalCond, type Width } from "../isa/ops.ts";
 import { Facts } from "./analysis/facts.ts";
 import { constantOf, isNumber, type Peephole } from "./simplify_alu.ts";
 
@@ -46,18 +46,23 @@ function decide(fn: Cond, a: Facts, b: Facts): boolean | null {
 }
 
 /**
- * The way that a branch always goes.
+ * Whether a comparison holds whatever the program does.
  *
- * @param term A `branch`.
+ * @param fn The condition.
+ * @param width Width in bits of the comparison.
+ * @param a First operand.
+ * @param b Second operand.
  * @param peephole What may be looked at.
- * @returns The edge; null if it may go either way.
+ * @returns True or false; null if it may go either way.
  */
-export function decidedEdge(term: Terminator, { ranges }: Peephole): Edge | null {
-  const { args: [a, b], width, edges } = term;
-  const fn = term.fn as Cond;
-  if (a.op === "const" && b.op === "const") {
-    return edges[evalCond(fn, width, a.imm, b.imm) ? 0 : 1];
-  }
+function decided(
+  fn: Cond,
+  width: Width,
+  a: Value,
+  b: Value,
+  { ranges }: Peephole,
+): boolean | null {
+  if (a.op === "const" && b.op === "const") return evalCond(fn, width, a.imm, b.imm);
   if (!isNumber(a) && !isNumber(b)) return null;
   ranges.facts(a, left);
   ranges.facts(b, right);
@@ -69,8 +74,34 @@ export function decidedEdge(term: Terminator, { ranges }: Peephole): Edge | null
       return null;
     }
   }
-  const holds = decide(fn, left, right);
+  return decide(fn, left, right);
+}
+
+/**
+ * The way that a branch always goes.
+ *
+ * @param term A `branch`.
+ * @param peephole What may be looked at.
+ * @returns The edge; null if it may go either way.
+ */
+export function decidedEdge(term: Terminator, peephole: Peephole): Edge | null {
+  const { args: [a, b], width, edges } = term;
+  const holds = decided(term.fn as Cond, width, a, b, peephole);
   return holds === null ? null : edges[holds ? 0 : 1];
+}
+
+/**
+ * The value that a `select` always gives.
+ *
+ * @param value A `select`.
+ * @param peephole What may be looked at.
+ * @returns The value; null if it may be either.
+ */
+export function simplifySelect(value: Value, peephole: Peephole): Value | null {
+  const { args: [a, b, x, y], width } = value;
+  if (x === y) return x;
+  const holds = decided(value.fn as Cond, width, a, b, peephole);
+  return holds === null ? null : holds ? x : y;
 }
 
 /** A zero extension that nothing else reads, of a number. */
@@ -106,6 +137,26 @@ function testBits(term: Terminator, { uses }: Peephole): boolean {
 }
 
 /**
+ * `(a < b ? x : y) == c` is `a < b`, or its opposite, where x and y tell the two cases apart. Not for the kernel, whose
+ * verifier would no longer see that a pointer is not null.
+ */
+function throughSelect(term: Terminator, peephole: Peephole): boolean {
+  const [choice, c] = term.args;
+  if (peephole.context.target !== "vm") return false;
+  if (choice.op !== "select" || (term.fn !== "eq" && term.fn !== "ne")) return false;
+  const [a, b, x, y] = choice.args;
+  const taken = decided(term.fn, term.width, x, c, peephole);
+  const other = decided(term.fn, term.width, y, c, peephole);
+  if (taken === null || other === null || taken === other) return false;
+  const { inverse } = COND[choice.fn as Cond];
+  if (!taken && inverse === null) return false;
+  term.fn = taken ? choice.fn as Cond : inverse!;
+  term.width = choice.width;
+  term.args = [a, b];
+  return true;
+}
+
+/**
  * Gives a branch a cheaper comparison.
  *
  * @param term A `branch`; changed in place.
@@ -113,6 +164,7 @@ function testBits(term: Terminator, { uses }: Peephole): boolean {
  * @returns Whether it changed.
  */
 export function simplifyBranch(term: Terminator, peephole: Peephole): boolean {
+  const chosen = throughSelect(term, peephole);
   const [a, b] = term.args;
   if (
     a.op === "const" && b.op !== "const" && COND[term.fn as Cond].version <= peephole.context.cpu
@@ -122,5 +174,5 @@ export function simplifyBranch(term: Terminator, peephole: Peephole): boolean {
     return true;
   }
   const narrowed = narrow(term, peephole);
-  return testBits(term, peephole) || narrowed;
+  return testBits(term, peephole) || narrowed || chosen;
 }

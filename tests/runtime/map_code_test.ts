@@ -17,6 +17,9 @@ import type { IrModule } from "../../lib/ir/module.ts";
 import { printModule } from "../../lib/ir/print.ts";
 import { helperByName } from "../../lib/isa/helpers.ts";
 import type { MapPlan } from "../../lib/object/map_plan.ts";
+import { parseModule } from "../../lib/ir/parse.ts";
+import { VM_PIPELINE } from "../../lib/passes/pipeline.ts";
+import { runPasses } from "../../lib/passes/run.ts";
 import { arrayLookup, arrayUpdate } from "../../lib/runtime/array_code.ts";
 import { hashDelete, hashLookup, hashUpdate } from "../../lib/runtime/hash_code.ts";
 import { translate } from "../../lib/vm/code.ts";
@@ -242,6 +245,32 @@ Deno.test("the map outlives what a program writes over it, from outside, too", (
       }
     }
   }
+});
+
+Deno.test("a look-up that is in bounds and checked for null becomes its address", () => {
+  const fn = parseModule(`epir 1
+function f
+b0(v0):
+  v1 = and.64 v0, 15
+  store.u32 fp - 4, v1
+  v2 = add.64 fp, -4
+  v3 = call map_lookup_elem(0xc0000000, v2)
+  branch.64.eq v3, 0, b1, b2
+b1:
+  return 0
+b2:
+  v4 = load.u64 v3
+  return v4
+`).functions[0].body as IrFunction;
+  const maps = new MapTable(new GuestMemory("little"));
+  maps.create(plan("array", 4, 8, 16));
+  const bodies = new MapBodies(maps);
+  assert.ok(inlineCalls(fn, (call) => bodies.bodyOf(call)));
+  const environment = { target: "vm", cpu: 4, order: "little", kernelHelpers: true } as const;
+  runPasses(fn, VM_PIPELINE, environment, { check: true });
+  assert.deepEqual(fn.blocks.map(({ insns }) => insns.map(({ op }) => op)), [
+    ["alu", "alu", "alu", "load"],
+  ]);
 });
 
 Deno.test("the code as text", () => {
