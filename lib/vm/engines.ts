@@ -10,6 +10,7 @@ import type { Metering } from "../targets/wasm/unit.ts";
 import type { Code } from "./code.ts";
 import { type Engine, type EngineName, interpreterEngine } from "./engine.ts";
 import type { Interpreter } from "./interpreter.ts";
+import { environmentBody } from "./inline_environment.ts";
 import { MapBodies } from "./inline_maps.ts";
 import type { HelperTable, KfuncTable } from "./machine.ts";
 import type { MapTable } from "./maps/table.ts";
@@ -36,8 +37,8 @@ export interface EngineOptions {
   readonly helpers?: { readonly [id: number]: unknown } | undefined;
 }
 
-/** Map operations as code, unless the caller has put another helper in place of ours. */
-function mapBodies(
+/** Map operations and constant answers as code, unless the caller has put another helper in place of ours. */
+function inlinedBodies(
   { helpers, environment }: EngineParts,
   replaced: { readonly [id: number]: unknown },
 ): (call: Value) => IrFunction | null {
@@ -47,14 +48,15 @@ function mapBodies(
     if (call.callee?.kind !== "helper") return null;
     const { id } = call.callee;
     const own = replaced[id] === undefined && helpers.get(id) === ours.get(id);
-    return own && ours.has(id) ? bodies.bodyOf(call) : null;
+    if (!own || !ours.has(id)) return null;
+    return bodies.bodyOf(call) ?? environmentBody(call, environment.maps.cpus);
   };
 }
 
 /**
  * Makes an engine.
  *
- * @param name Which, the interpreter by default; in strict memory the interpreter runs everything.
+ * @param name Which, the WebAssembly engine by default; in strict memory the interpreter runs everything.
  * @param code The program.
  * @param interpreter The interpreter of the same code.
  * @param parts What programs run with.
@@ -69,11 +71,11 @@ export function makeEngine(
   options: EngineOptions,
 ): Engine {
   const { memory, helpers, kfuncs } = parts;
-  if (name !== "wasm" || memory.level === "strict") return interpreterEngine(interpreter);
+  if (name === "interpreter" || memory.level === "strict") return interpreterEngine(interpreter);
   const { metering = "loops" } = options;
   // Where every instruction is counted, what runs must be what was written.
   const optimised = metering === "exact"
     ? {}
-    : { passes: VM_PIPELINE, bodyOf: mapBodies(parts, options.helpers ?? {}) };
+    : { passes: VM_PIPELINE, bodyOf: inlinedBodies(parts, options.helpers ?? {}) };
   return new WasmEngine(code, interpreter, { memory, helpers, kfuncs, metering, ...optimised });
 }

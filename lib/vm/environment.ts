@@ -117,8 +117,7 @@ export class Environment {
   readonly random: RandomSource;
   /** The current task. */
   task: TaskIdentity;
-  /** The CPU that the program runs on. */
-  cpu: number;
+  #cpu = 0;
   /** What the caller provides. */
   readonly providers: Providers;
   /** Values of the kernel's configuration by name. */
@@ -156,12 +155,21 @@ export class Environment {
     this.clock = new Clock(options.clock);
     this.random = new RandomSource(options.seed ?? 1);
     this.task = { ...DEFAULT_TASK, ...options.task };
-    this.cpu = Math.min(Math.max(options.cpu ?? 0, 0), maps.cpus - 1);
+    this.cpu = options.cpu ?? 0;
     this.providers = options.providers ?? {};
     this.kconfig = options.kconfig ?? {};
     this.openEvents = options.openEvents ?? true;
     this.records = new Records(options.records);
     this.sockets = new SocketTable(memory);
+  }
+
+  /** The CPU that the program runs on; a number beyond the CPUs that there are becomes that of the last. */
+  get cpu(): number {
+    return this.#cpu;
+  }
+
+  set cpu(cpu: number) {
+    this.#cpu = Math.min(Math.max(cpu, 0), this.maps.cpus - 1);
   }
 
   /**
