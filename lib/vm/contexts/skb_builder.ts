@@ -53,7 +53,7 @@ function packetType(frame: Uint8Array): number {
  * @param frame The frame, from its link layer header on.
  * @returns The type; 1 (802.3) or 4 (802.2) for frames that have a length in its place.
  */
-export function etherType(frame: Uint8Array): number {
+function etherType(frame: Uint8Array): number {
   const type = (frame[12] ?? 0) << 8 | (frame[13] ?? 0);
   if (type >= 0x600) return type;
   return frame.length >= ETHERNET + 2 && frame[14] === 0xff && frame[15] === 0xff ? 1 : 4;

@@ -10,7 +10,6 @@ import { NO_PACKET, type PacketLoad } from "../packet_load.ts";
 import type { ContextBuilder, ContextInput, ContextOutput, RunContext } from "./context.ts";
 import type { Layout } from "./layout.ts";
 import { PacketBuffer } from "./packet.ts";
-import { etherType } from "./skb_builder.ts";
 import { ETHERNET, networkOrder } from "./skb.ts";
 import { StructMemory } from "./struct_memory.ts";
 import {
@@ -117,6 +116,7 @@ export class SocketContext implements RunContext {
 
   finish(): ContextOutput {
     const context = this.fields.bytes.slice();
+    if (this.#flowKeys !== null) clampOffsets(this.#flowKeys, this.packet?.length ?? 0);
     const keys = this.#flowKeys?.bytes.slice();
     return {
       context,
@@ -130,13 +130,22 @@ export class SocketContext implements RunContext {
   }
 }
 
+/** Offsets that a flow dissector leaves count up to the end of the frame (`bpf_flow_dissect`). */
+function clampOffsets(keys: StructMemory, length: number): void {
+  const clamp = (value: number, low: number) => Math.min(Math.max(value, low), length);
+  const network = clamp(keys.get("nhoff"), ETHERNET);
+  keys.set("nhoff", network);
+  keys.set("thoff", clamp(keys.get("thoff"), network));
+}
+
 /** Prepares what a flow dissector fills in, as for a frame whose network header follows its link layer header. */
 function fillFlowKeys(
   keys: StructMemory,
   struct: StructMemory,
   frame: Uint8Array,
 ): void {
-  const protocol = networkOrder(etherType(frame), struct.order);
+  const type = (frame[12] ?? 0) << 8 | (frame[13] ?? 0);
+  const protocol = networkOrder(type, struct.order);
   keys.fill({ n_proto: protocol, nhoff: ETHERNET, thoff: ETHERNET });
   struct.assign({ protocol, flow_keys: keys.address });
 }

@@ -5,6 +5,7 @@
  */
 
 import type { RunContext } from "../contexts/context.ts";
+import type { PacketBuffer } from "../contexts/packet.ts";
 import { SkbContext } from "../contexts/skb.ts";
 import { SocketContext } from "../contexts/socket_contexts.ts";
 import { XdpContext } from "../contexts/xdp.ts";
@@ -54,6 +55,25 @@ export function xdpOf(env: Environment, register: bigint): XdpContext {
  */
 export function skbOf(env: Environment, register: bigint): SkbContext {
   return contextOf(SkbContext, env, register);
+}
+
+/** Types of programs on sockets that load bytes of a packet by helpers. */
+const LOADING_TYPES: ReadonlySet<string> = new Set(["flow_dissector", "sk_reuseport"]);
+
+/**
+ * The packet that a helper loads bytes of.
+ *
+ * @param env The environment.
+ * @param register Its first argument.
+ * @returns The packet.
+ * @throws {GuestFault} If that is not the context of a program that may.
+ */
+export function loadablePacketOf(env: Environment, register: bigint): PacketBuffer {
+  const { context } = env;
+  if (context instanceof SocketContext && LOADING_TYPES.has(context.type)) {
+    return contextOf(SocketContext, env, register).packet!;
+  }
+  return skbOf(env, register).packet;
 }
 
 /**

@@ -6,9 +6,10 @@
 
 import { MAX_PACKET } from "../contexts/packet.ts";
 import type { SkbContext } from "../contexts/skb.ts";
+import type { Environment } from "../environment.ts";
 import type { HelperContext } from "../machine.ts";
 import { failure, type HelperBodies, s32, u32, u64 } from "./body.ts";
-import { skbOf } from "./contexts.ts";
+import { loadablePacketOf, skbOf } from "./contexts.ts";
 import { flowHash } from "./flow_hash.ts";
 
 const INT_MAX = 0x7fff_ffff;
@@ -25,6 +26,10 @@ const LEVEL = { QUERY: 0n, INC: 1n, DEC: 2n, RESET: 3n } as const;
 const MAX_LEVEL = 3;
 /** BPF_SKB_CLOCK_*. */
 const CLOCK = { REALTIME: 0, MONOTONIC: 1, TAI: 2 } as const;
+
+/** The largest offset that `skb_load_bytes` takes. */
+const maximumOffset = ({ context }: Environment): number =>
+  context?.type === "flow_dissector" ? 0xffff : INT_MAX;
 
 /** Copies bytes to guest memory, zeros and EFAULT if there are none. */
 function deliver(
@@ -105,9 +110,8 @@ function changeLevel(skb: SkbContext, level: bigint): bigint {
 export const SKB_HELPERS: HelperBodies = {
   skb_load_bytes: (env) => (context, r1, r2, r3, r4) => {
     const offset = u32(r2), size = u32(r4);
-    const { packet } = skbOf(env, r1);
-    const bytes = offset > INT_MAX ? null : packet.read(offset, size);
-    return deliver(context, r3, size, bytes);
+    const bytes = loadablePacketOf(env, r1).read(offset, size);
+    return deliver(context, r3, size, offset > maximumOffset(env) ? null : bytes);
   },
   skb_load_bytes_relative: (env) => (context, r1, r2, r3, r4, r5) => {
     const size = u32(r4);
