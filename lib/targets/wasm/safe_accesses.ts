@@ -1,145 +1,266 @@
 /**
- * Which accesses need no check of their base: those whose base is surely an address from `GUEST_BASE` on that fits 32
- * bits, so that only the end of memory is left to check, which the machine does.
+ * Which accesses need no check of their base: those whose base is surely an address from {@link GUEST_BASE} on that fits
+ * 32 bits.
  *
- * A base is *checked* behind an access: it lies in memory, within 31 bits of `GUEST_BASE`. It is *near* if it is
- * checked, or a checked one plus a small number, or if it is a parameter and near on every edge. Parameters are first
- * taken to be near, all of them, and lose that until nothing changes; since a sum needs an operand that is checked, and
- * not only near, a pointer cannot wander off in a loop.
+ * Before: `v1 = load.u8 v0; v2 = add.64 v0, 8; v3 = load.u8 v2` checks `v0` and `v2`. After: it checks `v0`; where the
+ * first load went well, `v2` is in reach of memory.
  *
- * Before: `b1(v1): load.u8 v1; v2 = add.64 v1, 1; … b1(v2)`, entered with `v0 + 1` behind `load.u8 v0`: `v1` is near.
+ * Unsigned bounds of all values, in a walk over the dominator tree: what an access or a branch tells holds in what it
+ * dominates. Loops begin with what enters them and are walked again until nothing changes; bounds that go on changing
+ * are given up, so that this ends.
  *
  * @module
  */
 
 import type { Dominators } from "../../ir/dominators.ts";
 import type { Block, Edge, IrFunction, Value } from "../../ir/function.ts";
+import { COND, type Cond } from "../../isa/ops.ts";
+import { Facts } from "../../passes/analysis/facts.ts";
+import { transfer } from "../../passes/analysis/transfer.ts";
 import type { SafeAccesses } from "./accesses.ts";
-import { FRAME_SIZE, GUEST_BASE } from "./host.ts";
+import { FRAME_STRIDE, GUEST_BASE } from "./host.ts";
 
-/** The most that is added to a checked address so that it still fits 32 bits. */
-const SMALL = 1n << 30n;
-/** Levels of operations that are looked through for a bound. */
-const BOUND_DEPTH = 4;
-/** The most accesses with one base that are remembered. */
-const MOST_PLACES = 16;
-/** Sweeps over the parameters; if they do not settle, none counts. */
-const MOST_SWEEPS = 8;
+const TWO31 = 0x8000_0000, TWO32 = 0x1_0000_0000;
+/** Walks before bounds that change are given up, and before all are. */
+const PATIENCE = 3, MOST_WALKS = 12;
 
-/** The greatest value that an operation can have, if it is small. */
-function boundOf(value: Value, depth = BOUND_DEPTH): bigint | null {
-  const { op, fn, size, sign, args } = value;
-  if (op === "const") return value.imm <= SMALL ? value.imm : null;
-  if (depth === 0 || value.core !== null) return null;
-  if (op === "load") return sign === 0 && size < 4 ? (1n << BigInt(8 * size)) - 1n : null;
-  if (op === "zext" || op === "copy") return boundOf(args[0], depth - 1);
-  if (op !== "alu") return null;
-  const b = args[1].op === "const" ? args[1].imm : null;
-  if (fn === "and" && b !== null && b <= SMALL) return b;
-  if (fn === "mod" && b !== null && b > 0n && b <= SMALL) return b - 1n;
-  if (fn !== "lsh" || b === null || b > 30n) return null;
-  const bound = boundOf(args[0], depth - 1);
-  return bound !== null && bound << b <= SMALL ? bound << b : null;
+/** Lower and upper bounds by value id. */
+class Bounds {
+  readonly low: Float64Array;
+  readonly high: Float64Array;
+
+  constructor(count: number) {
+    this.low = new Float64Array(count).fill(Infinity);
+    this.high = new Float64Array(count).fill(-1);
+  }
+
+  /** Takes in more values; whether that changed anything. */
+  join(id: number, low: number, high: number): boolean {
+    const changed = low < this.low[id] || high > this.high[id];
+    if (low < this.low[id]) this.low[id] = low;
+    if (high > this.high[id]) this.high[id] = high;
+    return changed;
+  }
 }
 
-const isSmall = (value: Value): boolean => boundOf(value) !== null;
-
-/** Whether a value is an address of its own. */
-function isKnown({ op, imm, fn, width, args }: Value): boolean {
-  if (op === "frame") return true;
-  if (op === "const") return imm >= BigInt(GUEST_BASE) && imm <= SMALL;
-  if (op !== "alu" || fn !== "add" || width !== 64 || args[0].op !== "frame") return false;
-  const offset = args[1].op === "const" ? BigInt.asIntN(64, args[1].imm) : SMALL;
-  return offset >= -FRAME_SIZE && offset < SMALL;
-}
-
-/** Whether a value is an address that is checked, plus something small. */
-function isMoved({ op, fn, width, core, args }: Value, checked: (v: Value) => boolean): boolean {
-  if (op !== "alu" || fn !== "add" || width !== 64 || core !== null) return false;
-  const [a, b] = args;
-  return isSmall(b) && checked(a) || isSmall(a) && checked(b);
-}
-
-const isAccess = ({ op }: Value): boolean => op === "load" || op === "store" || op === "atomic";
-
-/** Analyses one function. */
-class Analysis implements SafeAccesses {
+/** The walks over one function. */
+class AccessScan implements SafeAccesses {
   readonly #fn: IrFunction;
   readonly #dominators: Dominators;
+  readonly #rank: Int32Array;
+  readonly #low: Float64Array;
+  readonly #high: Float64Array;
+  /** Bounds of parameters by what goes around loops, of the walks so far. */
+  readonly #back: Bounds;
+  /** What facts replaced, to be put back: value, lower and upper bound. */
+  readonly #undo: number[] = [];
   readonly #safe: Uint8Array;
-  /** By id: a parameter that is near. */
-  readonly #near: Uint8Array;
-  /** By base: blocks with an access. */
-  readonly #places: (Block[] | undefined)[];
+  readonly #a = new Facts();
+  readonly #b = new Facts();
+  readonly #out = new Facts();
+  #forward: Bounds;
+  #changed = false;
+  #walks = 0;
 
   constructor(fn: IrFunction, dominators: Dominators) {
     this.#fn = fn;
     this.#dominators = dominators;
+    this.#rank = new Int32Array(fn.blockCount);
+    dominators.order.forEach(({ id }, i) => this.#rank[id] = i);
+    this.#low = new Float64Array(fn.valueCount);
+    this.#high = new Float64Array(fn.valueCount).fill(Infinity);
+    this.#back = new Bounds(fn.valueCount);
+    this.#forward = this.#back;
     this.#safe = new Uint8Array(fn.valueCount);
-    this.#near = new Uint8Array(fn.valueCount);
-    this.#places = new Array(fn.valueCount);
-    this.#settleParams();
-    this.#findSafe();
   }
 
   isSafe({ id }: Value): boolean {
     return this.#safe[id] !== 0;
   }
 
-  #note(base: Value, block: Block): void {
-    const places = this.#places[base.id] ??= [];
-    if (places[places.length - 1] !== block && places.length < MOST_PLACES) places.push(block);
-  }
-
-  /** Whether an access with this base was noted in a block that dominates. */
-  #isChecked(base: Value, at: Block): boolean {
-    return this.#places[base.id]?.some((place) => this.#dominators.dominates(place, at)) ?? false;
-  }
-
-  #isNear(value: Value, at: Block): boolean {
-    const checked = (base: Value): boolean => this.#isChecked(base, at);
-    return isKnown(value) || this.#near[value.id] !== 0 || checked(value) ||
-      isMoved(value, checked);
-  }
-
-  /** With all accesses noted, finds the parameters that are near. */
-  #settleParams(): void {
-    const { order } = this.#dominators;
-    for (const block of order) {
-      for (const value of block.insns) if (isAccess(value)) this.#note(value.args[0], block);
-      if (block === this.#fn.entry) continue;
-      for (const { id } of block.params) this.#near[id] = 1;
-    }
-    let changed = true;
-    for (let i = 0; changed && i < MOST_SWEEPS; i++) {
-      changed = order.map((block) => this.#sweep(block)).includes(true);
-    }
-    if (changed) this.#near.fill(0);
-    this.#places.fill(undefined);
-  }
-
-  /** Takes parameters of a block that are not near on some edge for what they are. */
-  #sweep({ params, preds }: Block): boolean {
-    let changed = false;
-    params.forEach(({ id }, i) => {
-      if (this.#near[id] === 0) return;
-      const near = ({ args, from }: Edge): boolean => this.#isNear(args[i], from);
-      if (preds.every(near)) return;
-      this.#near[id] = 0;
-      changed = true;
-    });
-    return changed;
-  }
-
-  /** Walks the dominator tree, noting accesses as they come. */
-  #findSafe(): void {
-    for (const block of this.#dominators.tree) {
-      for (const access of block.insns) {
-        if (!isAccess(access)) continue;
-        const [base] = access.args;
-        if (access.off >= 0 && this.#isNear(base, block)) this.#safe[access.id] = 1;
-        this.#note(base, block);
+  run(): this {
+    do {
+      if (++this.#walks > MOST_WALKS) {
+        this.#safe.fill(0);
+        return this;
       }
+      this.#changed = false;
+      this.#walk();
+    } while (this.#changed);
+    return this;
+  }
+
+  #walk(): void {
+    const { tree } = this.#dominators;
+    const path: { readonly block: Block; readonly mark: number }[] = [];
+    this.#forward = new Bounds(this.#fn.valueCount);
+    for (const block of tree) {
+      const idom = this.#dominators.idom(block);
+      while (path.length > 0 && path[path.length - 1].block !== idom) {
+        this.#restore(path.pop()!.mark);
+      }
+      path.push({ block, mark: this.#undo.length });
+      this.#block(block);
+    }
+    if (path.length > 0) this.#restore(path[0].mark);
+  }
+
+  #restore(mark: number): void {
+    const undo = this.#undo;
+    while (undo.length > mark) {
+      const high = undo.pop()!, low = undo.pop()!, id = undo.pop()!;
+      this.#low[id] = low;
+      this.#high[id] = high;
+    }
+  }
+
+  #block(block: Block): void {
+    for (const param of block.params) this.#parameter(block, param);
+    if (block.preds.length === 1) this.#branched(block.preds[0]);
+    for (const value of block.insns) {
+      const { op } = value;
+      if (op === "load" || op === "store" || op === "atomic") this.#access(value);
+      this.#define(value);
+    }
+    for (const edge of block.succs) this.#pass(edge);
+  }
+
+  #parameter(block: Block, { id }: Value): void {
+    if (block === this.#fn.entry) return;
+    const low = Math.min(this.#forward.low[id], this.#back.low[id]);
+    const high = Math.max(this.#forward.high[id], this.#back.high[id]);
+    this.#low[id] = low;
+    this.#high[id] = high;
+  }
+
+  /** Gives the arguments of an edge to the parameters of its target. */
+  #pass({ from, to, args }: Edge): void {
+    const goesBack = this.#rank[to.id] <= this.#rank[from.id];
+    for (let i = 0; i < args.length; i++) {
+      const { id } = to.params[i];
+      const low = this.#lowOf(args[i]), high = this.#highOf(args[i]);
+      if (!goesBack) {
+        this.#forward.join(id, low, high);
+        continue;
+      }
+      const given = this.#walks > PATIENCE;
+      const more = this.#back.join(
+        id,
+        given && low < this.#back.low[id] ? 0 : low,
+        given && high > this.#back.high[id] ? Infinity : high,
+      );
+      if (more) this.#changed = true;
+    }
+  }
+
+  #lowOf(value: Value): number {
+    switch (value.op) {
+      case "const":
+        return value.imm <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value.imm) : TWO32;
+      case "frame":
+        return GUEST_BASE + FRAME_STRIDE;
+      default:
+        return value.block === null ? 0 : this.#low[value.id];
+    }
+  }
+
+  #highOf(value: Value): number {
+    switch (value.op) {
+      case "const":
+        return value.imm <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value.imm) : Infinity;
+      case "frame":
+        return GUEST_BASE + TWO31;
+      case "undef":
+        return 0;
+      default:
+        return value.block === null ? Infinity : this.#high[value.id];
+    }
+  }
+
+  #factsOf(value: Value, into: Facts): Facts {
+    into.clear();
+    if (value.op === "const") return into.exactly(value.imm);
+    const high = this.#highOf(value);
+    return high === Infinity ? into : into.between(this.#lowOf(value), high);
+  }
+
+  #define(value: Value): void {
+    const { id, op, args } = value;
+    if (op === "select") {
+      this.#low[id] = Math.min(this.#lowOf(args[2]), this.#lowOf(args[3]));
+      this.#high[id] = Math.max(this.#highOf(args[2]), this.#highOf(args[3]));
+      return;
+    }
+    const out = this.#out;
+    const a = args.length > 0 ? this.#factsOf(args[0], this.#a) : this.#a.clear();
+    const b = args.length > 1 ? this.#factsOf(args[1], this.#b) : this.#b.clear();
+    out.clear();
+    if (op === "cast") a.truncate();
+    if (op === "cast") out.set(a);
+    else transfer(value, a, b, out);
+    this.#low[id] = out.min;
+    this.#high[id] = out.max;
+  }
+
+  /** Learns bounds of a value, for what is dominated. */
+  #learn(value: Value, low: number, high: number): void {
+    const { id } = value;
+    if (value.block === null) return;
+    if (low <= this.#low[id] && high >= this.#high[id]) return;
+    this.#undo.push(id, this.#low[id], this.#high[id]);
+    this.#low[id] = Math.max(low, this.#low[id]);
+    this.#high[id] = Math.min(high, this.#high[id]);
+  }
+
+  #access(access: Value): void {
+    const base = access.args[0], { off } = access;
+    const low = this.#lowOf(base) + Math.min(off, 0);
+    this.#safe[access.id] = low >= GUEST_BASE && this.#highOf(base) < TWO32 ? 1 : 0;
+    this.#learn(base, GUEST_BASE - Math.min(off, 0), GUEST_BASE + TWO31 - off);
+  }
+
+  /** Learns what the branch that led here tells. */
+  #branched(edge: Edge): void {
+    const { op, fn, width, args, edges } = edge.from.term!;
+    if (op !== "branch" || edges[0].to === edges[1].to) return;
+    const condition = edges[0] === edge ? fn as Cond : COND[fn as Cond].inverse;
+    if (condition === null) return;
+    const [a, b] = args;
+    const bound = width === 64 ? Infinity : TWO32;
+    if (this.#highOf(a) >= bound || this.#highOf(b) >= bound) {
+      if (width === 32 || condition.startsWith("s")) return;
+    }
+    if (condition.startsWith("s")) this.#compareSigned(condition, width, a, b);
+    else this.#compare(condition, a, b);
+  }
+
+  #compareSigned(condition: Cond, width: number, a: Value, b: Value): void {
+    const sign = width === 32 ? TWO31 : Number.MAX_SAFE_INTEGER;
+    if (condition === "set" || this.#highOf(a) >= sign || this.#highOf(b) >= sign) return;
+    this.#compare(condition.slice(1) as Cond, a, b);
+  }
+
+  #compare(condition: Cond, a: Value, b: Value): void {
+    const lowA = this.#lowOf(a), highA = this.#highOf(a);
+    const lowB = this.#lowOf(b), highB = this.#highOf(b);
+    switch (condition) {
+      case "eq":
+        this.#learn(a, lowB, highB);
+        return this.#learn(b, lowA, highA);
+      case "ne":
+        if (lowB === highB) {
+          this.#learn(a, lowA === lowB ? lowB + 1 : 0, highA === lowB ? lowB - 1 : Infinity);
+        }
+        return;
+      case "lt":
+      case "le": {
+        const step = condition === "lt" ? 1 : 0;
+        this.#learn(a, 0, highB - step);
+        return this.#learn(b, lowA + step, Infinity);
+      }
+      case "gt":
+      case "ge":
+        return this.#compare(condition === "gt" ? "lt" : "le", b, a);
     }
   }
 }
@@ -147,10 +268,10 @@ class Analysis implements SafeAccesses {
 /**
  * Finds the accesses whose base is known to be a good address.
  *
- * @param fn A valid function.
+ * @param fn A valid function whose graph is reducible.
  * @param dominators Its dominator tree.
  * @returns The answers.
  */
 export function safeAccesses(fn: IrFunction, dominators: Dominators): SafeAccesses {
-  return new Analysis(fn, dominators);
+  return new AccessScan(fn, dominators).run();
 }
