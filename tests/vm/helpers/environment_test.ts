@@ -1,11 +1,34 @@
 import assert from "node:assert/strict";
-import type { VmOptions } from "../../../lib/vm/vm.ts";
-import { Vm } from "../../../lib/vm/vm.ts";
+import { ENGINES } from "../../../lib/vm/engine.ts";
+import { Vm, type VmOptions } from "../../../lib/vm/vm.ts";
 import { BoundedLog } from "../../../lib/vm/records.ts";
-import { type Call, constant, type HelperCase, inSandbox, value } from "./support.ts";
+import {
+  type Call,
+  constant,
+  type HelperCase,
+  inSandbox,
+  type SandboxOutcome,
+  value,
+} from "./support.ts";
 
-const run = (calls: readonly Call[], options: VmOptions = {}, rest: Partial<HelperCase> = {}) =>
-  inSandbox({ type: "raw_tracepoint", ...rest, calls }, options);
+/** Runs calls on every engine, which must agree. */
+function run(
+  calls: readonly Call[],
+  options: VmOptions = {},
+  rest: Partial<HelperCase> = {},
+): SandboxOutcome {
+  const helperCase = { type: "raw_tracepoint", ...rest, calls };
+  const [first, ...others] = ENGINES.map((engine) => inSandbox(helperCase, { engine, ...options }));
+  for (const other of others) {
+    assert.deepEqual(other.results, first.results);
+    assert.deepEqual(other.data, first.data);
+    assert.deepEqual(other.run.printk, first.run.printk);
+    assert.deepEqual(other.run.actions, first.run.actions);
+    assert.equal(other.run.fault?.kind, first.run.fault?.kind);
+    assert.equal(other.run.fault?.pc, first.run.fault?.pc);
+  }
+  return first;
+}
 
 const results = (calls: readonly Call[], options: VmOptions = {}): bigint[] => {
   const outcome = run(calls, options);

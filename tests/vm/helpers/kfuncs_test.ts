@@ -9,6 +9,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { testRun } from "../../../lib/kernel/test_run.ts";
 import { loadProgram } from "../../../lib/object/load.ts";
+import { ENGINES } from "../../../lib/vm/engine.ts";
 import { Vm } from "../../../lib/vm/vm.ts";
 import { ROOT, testWith } from "../../support.ts";
 import { withKernel } from "./support.ts";
@@ -28,9 +29,13 @@ const NUMBERS = {
   dynptrs: 1105120766,
 } as const;
 
-for (const [name, number] of Object.entries(NUMBERS)) {
-  Deno.test(`kfuncs: ${name}`, () => {
-    const vm = Vm.loadSync(OBJECT, { programs: [name] });
+const CASES = ENGINES.flatMap((engine) =>
+  Object.entries(NUMBERS).map(([name, number]) => ({ engine, name, number }))
+);
+
+for (const { engine, name, number } of CASES) {
+  Deno.test(`kfuncs: ${name} on ${engine}`, () => {
+    const vm = Vm.loadSync(OBJECT, { programs: [name], engine });
     for (let i = 0; i < 3; i++) {
       const { returnValue, fault } = vm.program(name).run({ packet: PACKET });
       assert.equal(fault, null);
