@@ -20,6 +20,9 @@ const MAX_OPTIONS = 256;
 /** IPPROTO_TCP. */
 const TCP = 6;
 
+/** Fields under construction. */
+type Fields = { -readonly [name in keyof NamedValues]: NamedValues[name] };
+
 /** A socket. */
 export interface GuestSocket {
   /** Its number in the run, from 1. */
@@ -73,17 +76,15 @@ export class SocketTable {
       (index + 1) * STRIDE,
     );
     bytes.fill(0);
-    const of = (names: ReadonlyMap<string, unknown>) =>
-      Object.fromEntries(
-        Object.entries(fields).filter(([name]) => names.has(name.split("[")[0])),
-      );
+    const ofSocket: Fields = { state: 1, rx_queue_mapping: 0xffff_ffff }, ofTcp: Fields = {};
+    for (const name in fields) {
+      const bare = name.endsWith("]") ? name.slice(0, name.indexOf("[")) : name;
+      if (SOCK.byName.has(bare)) ofSocket[name] = fields[name];
+      else if (TCP_SOCK.byName.has(bare)) ofTcp[name] = fields[name];
+    }
     const { order } = this.#memory;
-    writeFields(SOCK, bytes, order, {
-      state: 1,
-      rx_queue_mapping: 0xffff_ffff,
-      ...of(SOCK.byName),
-    });
-    writeFields(TCP_SOCK, bytes.subarray(TCP_OFFSET), order, of(TCP_SOCK.byName));
+    writeFields(SOCK, bytes, order, ofSocket);
+    writeFields(TCP_SOCK, bytes.subarray(TCP_OFFSET), order, ofTcp);
     const tcpAddress = Number(fields.protocol ?? 0) === TCP ? address + TCP_OFFSET : 0;
     this.#sockets[index] = { number: this.#next, address, tcpAddress, fields };
     return address;

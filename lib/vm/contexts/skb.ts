@@ -191,12 +191,10 @@ export class SkbContext implements RunContext {
   /** Writes length and addresses of the packet to the struct. */
   update(): void {
     const { dataAddress, endAddress, metaAddress, length } = this.packet;
-    this.fields.assign({
-      len: length,
-      data: dataAddress,
-      data_end: endAddress,
-      data_meta: metaAddress,
-    });
+    this.fields.set("len", length);
+    this.fields.set("data", dataAddress);
+    this.fields.set("data_end", endAddress);
+    this.fields.set("data_meta", metaAddress);
   }
 
   /**

@@ -64,7 +64,9 @@ export class XdpContext implements RunContext {
   /** Writes the addresses of the frame to the struct. */
   update(): void {
     const { dataAddress, endAddress, metaAddress } = this.packet;
-    this.#md.assign({ data: dataAddress, data_end: endAddress, data_meta: metaAddress });
+    this.#md.set("data", dataAddress);
+    this.#md.set("data_end", endAddress);
+    this.#md.set("data_meta", metaAddress);
   }
 
   /**
