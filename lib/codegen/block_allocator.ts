@@ -142,7 +142,7 @@ export class BlockAllocator<I extends MachineInsn> {
    */
   #moveToSafety(vreg: number, keep: boolean): void {
     const { callerSaved } = this.#registers;
-    if (this.#liveness.crossesCall[vreg] === 0 || this.#fn.remat[vreg] !== null) return;
+    if (this.#liveness.lasting[vreg] === 0 || this.#fn.remat[vreg] !== null) return;
     const where = this.#state.where[vreg];
     if (where === 0 || (where & ~callerSaved) !== 0) return;
     const free = this.#state.free(callerSaved);
@@ -198,11 +198,15 @@ export class BlockAllocator<I extends MachineInsn> {
       return;
     }
     const hint = this.#fn.hints[param];
-    const keep = hint >= 0 && (free & bit(hint)) !== 0 ? hint : argRegister;
-    this.#state.assign(
-      param,
-      keep >= 0 && (free & bit(keep)) !== 0 ? keep : this.#state.pick(param, free, -1),
-    );
+    const saved = free & ~this.#registers.callerSaved;
+    const good = this.#liveness.lasting[param] !== 0 && saved !== 0 ? saved : free;
+    const isGood = (register: number): boolean => register >= 0 && (good & bit(register)) !== 0;
+    const register = isGood(hint)
+      ? hint
+      : isGood(argRegister)
+      ? argRegister
+      : this.#state.pick(param, free, -1);
+    this.#state.assign(param, register);
   }
 
   #leave(block: MachineBlock<I>): void {

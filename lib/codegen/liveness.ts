@@ -32,6 +32,8 @@ export interface Liveness {
   readonly defBlock: Int32Array;
   /** 1 for virtual registers that are live across an instruction that clobbers registers. */
   readonly crossesCall: Uint8Array;
+  /** 1 for these, and for those that are passed on to a parameter that is one. */
+  readonly lasting: Uint8Array;
   /** By block: how many loops hold it. */
   readonly depth: Int32Array;
 }
@@ -123,6 +125,7 @@ class Scan implements Liveness {
   readonly distance: Int32Array;
   readonly defBlock: Int32Array;
   readonly crossesCall: Uint8Array;
+  lasting: Uint8Array = new Uint8Array(0);
   readonly depth: Int32Array;
   readonly #fn: MachineFunction;
   /** Position of the first use. */
@@ -209,6 +212,20 @@ class Scan implements Liveness {
     this.#calls[vreg] = -1;
   }
 
+  /** What becomes a parameter that crosses a call is as well off in a register that outlasts one; two rounds for loops. */
+  passOn(order: Int32Array): void {
+    const lasting = this.lasting = this.crossesCall.slice();
+    for (let round = 0; round < 2; round++) {
+      for (let i = order.length - 1; i >= 0; i--) {
+        for (const { to, args } of this.#fn.blocks[order[i]].succs) {
+          for (let k = 0; k < args.length; k++) {
+            if (lasting[to.params[k]] !== 0) lasting[args[k]] = 1;
+          }
+        }
+      }
+    }
+  }
+
   /** Turns positions into distances across blocks, in two rounds so that back edges count. */
   propagate(order: Int32Array): void {
     const { start, vregs, distance } = this;
@@ -239,6 +256,7 @@ class Scan implements Liveness {
 export function computeLiveness(fn: MachineFunction, order: Int32Array): Liveness {
   const scan = new Scan(fn, order);
   scan.positions();
+  scan.passOn(order);
   scan.propagate(order);
   return scan;
 }

@@ -127,10 +127,15 @@ export class NextUses {
       next[uses[k]] = position;
       if (fixed !== null && fixed[k] >= 0) this.#setWant(uses[k], fixed[k]);
     }
-    // A tied operand that is needed afterwards is copied anyway: its register is not the definition's.
-    if (insn.tied >= 0 && after[base + insn.tied] === NEVER) {
+    // A tied operand that is needed afterwards is copied, unless it may change places with one that is not.
+    const dying = insn.tied < 0 || after[base + insn.tied] === NEVER
+      ? insn.tied
+      : insn.commutative && after[base + 1 - insn.tied] === NEVER
+      ? 1 - insn.tied
+      : -1;
+    if (dying >= 0) {
       const wish = defWant >= 0 ? defWant : this.#fn.hints[insn.def];
-      if (wish >= 0) this.#setWant(uses[insn.tied], wish);
+      if (wish >= 0) this.#setWant(uses[dying], wish);
     } else if (insn.move && defWant >= 0 && this.#fn.hints[uses[0]] < 0) {
       // A value that knows its register keeps it: moves of the input stay where they are.
       this.#setWant(uses[0], defWant);

@@ -146,7 +146,7 @@ export class RegisterState {
   pick(vreg: number, free: number, want: number): number {
     const saved = free & ~this.#registers.callerSaved;
     const lost = free & this.#registers.callerSaved;
-    const first = this.#liveness.crossesCall[vreg] !== 0 ? saved : lost;
+    const first = this.#liveness.lasting[vreg] !== 0 ? saved : lost;
     // A value that outlives a call is moved out of what the call destroys sooner or later: nobody may want it there.
     const good = first === saved && saved !== 0 ? saved : free;
     if (want >= 0 && (good & bit(want)) !== 0) return want;
