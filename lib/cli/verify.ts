@@ -82,14 +82,26 @@ function cells({ verdict, original }: VerifyRow): string[] {
   ];
 }
 
+/** Words in which those that follow themselves are told by number. */
+function folded(words: readonly string[]): string[] {
+  const runs: { readonly word: string; times: number }[] = [];
+  for (const word of words) {
+    const run = runs.at(-1);
+    if (run?.word === word) run.times++;
+    else runs.push({ word, times: 1 });
+  }
+  return runs.map(({ word, times }) => times === 1 ? word : `${word} (${times} times)`);
+}
+
 /** Why a program was refused, in a few lines. */
 function refusalLines({ program, reason, failure }: Verdict): string[] {
   const lines = ["", `${program}: ${reason}`];
   if (failure === null || failure.pc < 0) return lines;
   lines.push(`  at slot ${failure.pc}: ${failure.instruction}`);
-  if (failure.source !== "") lines.push(`  source: ${failure.source}`);
-  const ranges = failure.path.map(({ first, last }) =>
-    first === last ? `${first}` : `${first}-${last}`
+  const place = failure.location === "" ? "source" : failure.location;
+  if (failure.source !== "") lines.push(`  ${place}: ${failure.source}`);
+  const ranges = folded(
+    failure.path.map(({ first, last }) => first === last ? `${first}` : `${first}-${last}`),
   );
   const shown = ranges.slice(-SHOWN_RANGES).join(", ");
   lines.push(`  path: ${ranges.length > SHOWN_RANGES ? "…, " : ""}${shown}`);

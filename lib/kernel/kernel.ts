@@ -43,6 +43,9 @@ const LOG = { path: 1, all: 2, statistics: 4 } as const;
 /** Bytes for the log of statistics, and for one of instructions, whose tail the kernel keeps. */
 const LOG_BYTES = { statistics: 1 << 16, path: 1 << 25 } as const;
 
+/** What the kernel says where the log has no room for all, if nothing else is known. */
+const LOG_CUT = "the kernel says ENOSPC";
+
 /** What libbpf calls the object, in its messages and in the names of its data maps. */
 const OBJECT_NAME = "epass";
 
@@ -133,7 +136,14 @@ export class Kernel {
       let load = attempt(type, options.log === true ? LOG.all | LOG.statistics : LOG.statistics);
       if (load.loaded !== null) return load;
       if (first !== null) continue;
-      if (options.log !== true) load = attempt(type, LOG.path | LOG.statistics);
+      if (options.log !== true) {
+        const { reason } = load.verdict;
+        load = attempt(type, LOG.path | LOG.statistics);
+        // A log that is cut gives an error of its own.
+        if (load.verdict.reason === LOG_CUT) {
+          load = { ...load, verdict: { ...load.verdict, reason } };
+        }
+      }
       if (load.loaded !== null) return load;
       first = load;
     }

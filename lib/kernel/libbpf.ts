@@ -92,12 +92,16 @@ function captured<T>(native: Native, run: () => T): { readonly result: T; readon
   }
 }
 
+/** What libbpf says once something has failed, or guesses at. */
+const CONSEQUENCE =
+  /BPF program load failed|failed to load (?:program|object)|: failed to (?:load|prepare load attributes): -\d+$|permission error while running as root|-- /;
+
 /** The lines of libbpf's messages that say why, without those that only say that it failed. */
 function reasons(text: string): string {
   return text.split("\n")
     .filter((line) => line.startsWith("libbpf: "))
     .map((line) => line.slice(8))
-    .filter((line) => !/BPF program load failed|failed to load (?:program|object)|-- /.test(line))
+    .filter((line) => !CONSEQUENCE.test(line))
     .join("; ");
 }
 

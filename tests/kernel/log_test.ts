@@ -43,7 +43,8 @@ Deno.test("a refusal: instruction, source line, reason, path", () => {
   assert.deepEqual(parseFailure(REFUSAL), {
     pc: 8,
     instruction: "r0 = *(u64 *)(r2 +0)",
-    source: "return *(long *)data; @ a.c:7",
+    source: "return *(long *)data;",
+    location: "a.c:7",
     reason:
       "invalid access to packet, off=0 size=8, R2(id=0,off=0,r=0); R2 offset is outside of the packet",
     path: [{ first: 0, last: 4 }, { first: 8, last: 8 }],
@@ -54,4 +55,37 @@ Deno.test("a refusal without instructions", () => {
   const failure = parseFailure("unreachable insn 2\nprocessed 0 insns (limit 1000000)\n");
   assert.equal(failure.pc, -1);
   assert.equal(failure.reason, "unreachable insn 2");
+});
+
+Deno.test("a loop that does not end is found at its jump, without the states", () => {
+  const failure = parseFailure(`0: R1=ctx() R10=fp0
+0: (bc) w7 = (s8)w3
+1: (36) if w7 >= 0x2 goto pc-2 0: R1=ctx() R7=scalar(smin=0) R10=fp0
+0: (bc) w7 = (s8)w3
+infinite loop detected at insn 1
+cur state: R1=ctx() R10=fp0
+old state: R1=ctx() R10=fp0
+`);
+  assert.equal(failure.reason, "infinite loop detected at insn 1");
+  assert.deepEqual([failure.pc, failure.instruction], [1, "if w7 >= 0x2 goto pc-2"]);
+  assert.deepEqual(failure.path, [{ first: 0, last: 1 }, { first: 0, last: 0 }]);
+});
+
+Deno.test("a program that is too large, in the line of its last instruction", () => {
+  const failure = parseFailure(
+    "5: (55) if r2 != 0x12c goto pc-5 BPF program is too large. Processed 1000001 insn\n",
+  );
+  assert.equal(failure.instruction, "if r2 != 0x12c goto pc-5");
+  assert.equal(failure.reason, "BPF program is too large. Processed 1000001 insn");
+});
+
+Deno.test("what libbpf could not relocate is the failing instruction", () => {
+  const failure = parseFailure(`2: (b7) r1 = 0 ; R1=0
+; field_exists(a);\t @ a.c:2
+3: <invalid CO-RE relocation>
+failed to resolve CO-RE relocation <byte_off> [8] struct s._1 (0:0 @ offset 0)
+`);
+  assert.deepEqual([failure.pc, failure.instruction], [3, "<invalid CO-RE relocation>"]);
+  assert.deepEqual([failure.source, failure.location], ["field_exists(a);", "a.c:2"]);
+  assert.match(failure.reason, /^failed to resolve CO-RE relocation/);
 });

@@ -47,9 +47,9 @@ for (const { rule, kept, broken, says } of VERIFIER_RULES) {
     const kernel = new Kernel();
     try {
       assert.equal(verdictOn(kernel, kept).reason, "");
-      const { accepted, log } = verdictOn(kernel, broken);
+      const { accepted, reason } = verdictOn(kernel, broken);
       assert.equal(accepted, false, "the broken program is accepted");
-      assert.match(log, says);
+      assert.match(reason, says);
     } finally {
       kernel.close();
     }
