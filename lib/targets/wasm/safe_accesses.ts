@@ -7,7 +7,7 @@
  *
  * Unsigned bounds of all values, in a walk over the dominator tree: what an access or a branch tells holds in what it
  * dominates. Loops begin with what enters them and are walked again until nothing changes; bounds that go on changing
- * are given up, so that this ends.
+ * are loosened, so that this ends.
  *
  * @module
  */
@@ -21,8 +21,14 @@ import type { SafeAccesses } from "./accesses.ts";
 import { FRAME_STRIDE, GUEST_BASE } from "./host.ts";
 
 const TWO31 = 0x8000_0000, TWO32 = 0x1_0000_0000;
-/** Walks before bounds that change are given up, and before all are. */
-const PATIENCE = 3, MOST_WALKS = 12;
+/** What no address that was accessed exceeds, with room for steps from there. */
+const REACH = GUEST_BASE + TWO31 + 0x1_0000;
+/** Walks before bounds that change are loosened to the next that matters, and before all are given up. */
+const PATIENCE = 2, MOST_WALKS = 12;
+
+const looserLow = (low: number): number => low >= GUEST_BASE ? GUEST_BASE : 0;
+const looserHigh = (high: number): number =>
+  high <= REACH ? REACH : high < TWO32 ? TWO32 - 1 : Infinity;
 
 /** Lower and upper bounds by value id. */
 class Bounds {
@@ -143,11 +149,11 @@ class AccessScan implements SafeAccesses {
         this.#forward.join(id, low, high);
         continue;
       }
-      const given = this.#walks > PATIENCE;
+      const loosened = this.#walks > PATIENCE;
       const more = this.#back.join(
         id,
-        given && low < this.#back.low[id] ? 0 : low,
-        given && high > this.#back.high[id] ? Infinity : high,
+        loosened && low < this.#back.low[id] ? looserLow(low) : low,
+        loosened && high > this.#back.high[id] ? looserHigh(high) : high,
       );
       if (more) this.#changed = true;
     }
@@ -216,7 +222,7 @@ class AccessScan implements SafeAccesses {
     const base = access.args[0], { off } = access;
     const low = this.#lowOf(base) + Math.min(off, 0);
     this.#safe[access.id] = low >= GUEST_BASE && this.#highOf(base) < TWO32 ? 1 : 0;
-    this.#learn(base, GUEST_BASE - Math.min(off, 0), GUEST_BASE + TWO31 - off);
+    this.#learn(base, GUEST_BASE - Math.min(off, 0), GUEST_BASE + TWO31 - Math.min(off, 0));
   }
 
   /** Learns what the branch that led here tells. */
