@@ -140,16 +140,29 @@ export class KernelObjects {
     const open: Part[] = [{ type: type.id, offset: 0 }];
     for (let i = 0; i < open.length; i++) {
       const { offset } = open[i];
-      if (offset + 16 > type.sizeOrType) continue;
       const part = this.#resolve(open[i].type);
-      if (part?.kind === "ptr") {
-        const target = this.#resolve(part.sizeOrType);
-        if (target?.kind === "struct") pointers.push({ offset, target: target.id });
-      } else if (part?.kind === "struct" && part.name === "list_head") {
+      if (part === null || offset + this.#sizeOf(part) > type.sizeOrType) continue;
+      if (part.kind === "ptr") {
+        const target = this.#structure(part.sizeOrType);
+        if (target !== null) pointers.push({ offset, target: target.id });
+      } else if (part.kind === "struct" && part.name === "list_head") {
         pointers.push({ offset, target: "itself" });
-      } else if (part !== null && open.length < MAX_MEMBERS) this.#parts(part, offset, open);
+      } else if (open.length < MAX_MEMBERS) this.#parts(part, offset, open);
     }
     return pointers;
+  }
+
+  /** The structure that a type is, or that a forward declaration names; null if there is none. */
+  #structure(id: number): BtfType | null {
+    const type = this.#resolve(id);
+    if (type?.kind === "fwd") return this.types.find("struct", type.name);
+    return type?.kind === "struct" ? type : null;
+  }
+
+  /** Bytes of a part that matter: a list has two pointers, whatever the types say. */
+  #sizeOf(part: BtfType): number {
+    if (part.kind === "ptr") return 8;
+    return part.kind !== "struct" ? 0 : part.name === "list_head" ? 16 : part.sizeOrType;
   }
 
   #parts(part: BtfType, offset: number, open: Part[]): void {

@@ -31,7 +31,7 @@ function parametersOf(btf: Btf, name: string): readonly number[] {
 function structureOf(btf: Btf, parameter: number): string {
   const pointer = btf.resolve(parameter);
   const target = pointer.kind === "ptr" ? btf.resolve(pointer.sizeOrType) : null;
-  return target?.kind === "struct" ? target.name : "";
+  return target?.kind === "struct" || target?.kind === "fwd" ? target.name : "";
 }
 
 /** The arguments of what a program is attached to. */
