@@ -64,6 +64,16 @@ type Entry = (
   r5: bigint,
 ) => bigint;
 
+/** Whether an address is one that code need not check. */
+function isInReach(address: bigint): boolean {
+  return address >= BigInt(GUEST_BASE) && address < 0x8000_0000n;
+}
+
+function enter(entry: Entry, frame: number, args: readonly bigint[]): bigint {
+  const [r1 = 0n, r2 = 0n, r3 = 0n, r4 = 0n, r5 = 0n] = args;
+  return BigInt.asUintN(64, entry(frame, r1, r2, r3, r4, r5));
+}
+
 /** Thrown to go on in the interpreter: a function that cannot be compiled, in the frame of the main function. */
 class Handover {
   readonly index: number;
@@ -87,6 +97,8 @@ export class WasmEngine implements Engine, HelperContext {
   readonly #functions: Map<number, number>;
   readonly #modules: WasmModule[] = [];
   readonly #fallbacks = new Map<number, string>();
+  /** Functions compiled for an r1 that is in reach of memory; those in the table take any. */
+  readonly #roots = new Map<number, Entry>();
   readonly #table: WebAssembly.Table;
   readonly #fuel = new WebAssembly.Global({ value: "i32", mutable: true }, 0);
   readonly #firstFrame: number;
@@ -139,7 +151,10 @@ export class WasmEngine implements Engine, HelperContext {
   }
 
   run(index: number, args: readonly bigint[], limits: RunLimits): Outcome {
-    if (!this.#ensure(index)) return interpreterEngine(this.#interpreter).run(index, args, limits);
+    const pointer = isInReach(args[0] ?? 0n);
+    if (!(pointer ? this.#ensureRoot(index) : this.#ensure(index))) {
+      return interpreterEngine(this.#interpreter).run(index, args, limits);
+    }
     const { limit, deadline, packet } = limits;
     this.#remaining = limit;
     this.#deadline = deadline ?? Infinity;
@@ -149,7 +164,8 @@ export class WasmEngine implements Engine, HelperContext {
     this.#tail = 0;
     this.#fuel.value = this.#slice();
     try {
-      const result = this.#call(index, this.#firstFrame, args);
+      const entry = pointer ? this.#roots.get(index)! : this.#entry(index);
+      const result = enter(entry, this.#firstFrame, args);
       return { returnValue: result, instructionCount: this.#count(limit), fault: null };
     } catch (error) {
       if (error instanceof Handover) return this.#handOver(error, limits);
@@ -171,20 +187,26 @@ export class WasmEngine implements Engine, HelperContext {
     return limit - this.#remaining - Math.max(this.#fuel.value, 0) - this.#uncounted;
   }
 
-  #call(index: number, frame: number, args: readonly bigint[]): bigint {
-    const entry = this.#table.get(index) as Entry;
-    const [r1 = 0n, r2 = 0n, r3 = 0n, r4 = 0n, r5 = 0n] = args;
-    return BigInt.asUintN(64, entry(frame, r1, r2, r3, r4, r5));
+  #entry(index: number): Entry {
+    return this.#table.get(index) as Entry;
   }
 
   // Compilation.
 
   /** Compiles a function if it is not; false if it cannot be. */
   #ensure(index: number): boolean {
-    if (this.#table.get(index) !== null) return true;
+    return this.#table.get(index) !== null || this.#tryCompile(index, false);
+  }
+
+  /** The same for a function that is entered with an r1 in reach of memory. */
+  #ensureRoot(index: number): boolean {
+    return this.#roots.has(index) || this.#tryCompile(index, true);
+  }
+
+  #tryCompile(index: number, pointer: boolean): boolean {
     if (this.#fallbacks.has(index)) return false;
     try {
-      this.#compile(index);
+      this.#compile(index, pointer);
       return true;
     } catch (error) {
       if (!(error instanceof EpassError) && !(error instanceof WebAssembly.CompileError)) {
@@ -196,19 +218,21 @@ export class WasmEngine implements Engine, HelperContext {
   }
 
   /** Compiles a function with those that it calls and whose address it takes. */
-  #compile(root: number): void {
+  #compile(root: number, pointer: boolean): void {
     const sources: WasmSource[] = [];
     const seen = new Set([root]);
     const indices = [root];
     for (let i = 0; i < indices.length; i++) {
-      const source = this.#source(indices[i]);
-      sources.push(source);
+      sources.push(this.#source(indices[i]));
       for (const index of this.#mentioned(indices[i])) {
         if (seen.has(index)) continue;
         seen.add(index);
         indices.push(index);
       }
     }
+    // A function that calls itself may give itself any r1.
+    const special = pointer && !indices.some((index) => this.#mentioned(index).includes(root));
+    if (special) sources[0] = { ...sources[0], pointer };
     const { kernelHelpers, program } = this.#context;
     const module = compileToWasm(sources, {
       name: `${MODULE}${this.#modules.length}`,
@@ -222,8 +246,10 @@ export class WasmEngine implements Engine, HelperContext {
     });
     this.#modules.push(module);
     indices.forEach((index, i) => {
+      const entry = instance.exports[`f${i}`] as Entry;
+      if (i === 0 && pointer) this.#roots.set(index, entry);
       // deno-lint-ignore no-explicit-any
-      this.#table.set(index, instance.exports[`f${i}`] as any);
+      if (i > 0 || !special) this.#table.set(index, entry as any);
     });
   }
 
@@ -435,7 +461,7 @@ export class WasmEngine implements Engine, HelperContext {
     }
     if (!this.#ensure(index)) throw this.#uncompiled(index);
     try {
-      return this.#call(index, frame + FRAME_STRIDE, args);
+      return enter(this.#entry(index), frame + FRAME_STRIDE, args);
     } catch (error) {
       this.#fault ??= this.#trap(error);
       if (this.#fault === null) throw error;

@@ -98,5 +98,5 @@ export function wasmSource(index: number, options: SourceOptions): WasmSource {
     kernelHelpers: context.kernelHelpers,
   };
   runPasses(fn, passes, environment);
-  return { index, fn, slots };
+  return { index, fn, slots, pointer: false };
 }

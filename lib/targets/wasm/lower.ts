@@ -81,7 +81,7 @@ class Lowering implements AccessContext, CallContext {
     this.#dominators = makeReducible(fn);
     this.#folding = new Folding(fn);
     this.#locals = dealLocals(fn, this.#dominators, this.#folding);
-    const safe = safeAccesses(fn, this.#dominators);
+    const safe = safeAccesses(fn, this.#dominators, source.pointer);
     this.isSafe = (access) => safe.isSafe(access);
     this.#exact = unit.options.metering === "exact";
     this.#weights = weightsOf(fn.blockCount, this.#dominators);

@@ -68,7 +68,7 @@ class AccessScan implements SafeAccesses {
   #changed = false;
   #walks = 0;
 
-  constructor(fn: IrFunction, dominators: Dominators) {
+  constructor(fn: IrFunction, dominators: Dominators, pointer: boolean) {
     this.#fn = fn;
     this.#dominators = dominators;
     this.#rank = new Int32Array(fn.blockCount);
@@ -78,6 +78,11 @@ class AccessScan implements SafeAccesses {
     this.#back = new Bounds(fn.valueCount);
     this.#forward = this.#back;
     this.#safe = new Uint8Array(fn.valueCount);
+    for (const { id, hint } of pointer ? fn.entry.params : []) {
+      if (hint !== 1) continue;
+      this.#low[id] = GUEST_BASE;
+      this.#high[id] = GUEST_BASE + TWO31;
+    }
   }
 
   isSafe({ id }: Value): boolean {
@@ -276,8 +281,13 @@ class AccessScan implements SafeAccesses {
  *
  * @param fn A valid function whose graph is reducible.
  * @param dominators Its dominator tree.
+ * @param pointer Whether r1 is known to be a good address.
  * @returns The answers.
  */
-export function safeAccesses(fn: IrFunction, dominators: Dominators): SafeAccesses {
-  return new AccessScan(fn, dominators).run();
+export function safeAccesses(
+  fn: IrFunction,
+  dominators: Dominators,
+  pointer: boolean,
+): SafeAccesses {
+  return new AccessScan(fn, dominators, pointer).run();
 }

@@ -22,6 +22,8 @@ export interface WasmSource {
    * Where instructions are counted: the slots of each block, by block id, as they were lifted. Empty where they are not.
    */
   readonly slots: readonly (readonly number[])[];
+  /** Whether r1 is known to be an address in reach of memory, since the host looks before it enters. */
+  readonly pointer: boolean;
 }
 
 /** How to count instructions: each one, or loops by what every turn runs at least. */
