@@ -11,6 +11,7 @@ import { completeTypes } from "../object/complete_types.ts";
 import { ELF, type ElfSection } from "../object/elf.ts";
 import type { ElfObject } from "../object/elf_object.ts";
 import { kconfigContents, kconfigLayout } from "../object/kconfig.ts";
+import { MAP_TYPE } from "../object/kernel_names.ts";
 import type { MapFile } from "../object/map_file.ts";
 import { type MapPlan, planMap } from "../object/map_plan.ts";
 import { type MapDefinition, readMaps } from "../object/maps.ts";
@@ -41,6 +42,10 @@ function holdsVariables({ name, flags }: ElfSection): boolean {
   const allocated = (flags & ELF.SHF_ALLOC) !== 0 && (flags & ELF.SHF_EXECINSTR) === 0;
   return allocated && name !== "maps" && name !== ".maps";
 }
+
+/** Whether a definition is the section of variables that lie in an arena. */
+const holdsArenaVariables = ({ type, style }: MapDefinition): boolean =>
+  type === MAP_TYPE.ARENA && style === "data";
 
 /** Writes a value into the bytes of a variable. */
 function putVariable(
@@ -122,8 +127,12 @@ export class Symbols {
     return definition === undefined ? this.#maps.byName(name) : this.#mapOf(definition);
   }
 
-  /** The map of a definition. */
+  /** The map of a definition; the variables of an arena are at the start of the arena. */
   #mapOf(definition: MapDefinition): GuestMap {
+    if (holdsArenaVariables(definition)) {
+      const arena = this.definitions.find((d) => d.type === MAP_TYPE.ARENA && d.style !== "data");
+      if (arena !== undefined) return this.#mapOf(arena);
+    }
     let map = this.#created.get(definition.name);
     if (map === undefined) {
       const { section, offset } = definition;
@@ -136,6 +145,11 @@ export class Symbols {
 
   #plan(definition: MapDefinition): MapPlan {
     const plan = planMap(definition, this.#elf!);
+    if (definition.type === MAP_TYPE.ARENA) {
+      const data = this.definitions.find(holdsArenaVariables);
+      const bytes = this.#elf!.sections[data?.section ?? -1]?.bytes ?? null;
+      return data === undefined ? plan : { ...plan, contents: this.#initialised(data, bytes) };
+    }
     if (definition.style !== "data") return plan;
     const contents = definition.section >= 0
       ? this.#initialised(definition, plan.contents)

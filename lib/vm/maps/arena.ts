@@ -23,7 +23,7 @@ export class ArenaMap extends BaseMap {
   /**
    * Reserves the pages.
    *
-   * @param seed What it is created from; the capacity counts pages.
+   * @param seed What it is created from; the capacity counts pages, the contents are its variables.
    * @throws {EpassError} If it has keys, values or no pages.
    * @throws {UnsupportedError} If guest memory is exhausted.
    */
@@ -37,10 +37,20 @@ export class ArenaMap extends BaseMap {
     this.#storage = new MapStorage(seed.host.memory, this.name);
     this.address = this.#storage.allocate(this.maxEntries * ARENA_PAGE);
     this.#used = new Uint8Array(this.maxEntries);
+    const { contents } = seed.plan;
+    if (contents === null) return;
+    const kept = contents.subarray(0, this.maxEntries * ARENA_PAGE);
+    this.#storage.bytes(this.address, kept.length).set(kept);
+    this.#used.fill(1, 0, Math.ceil(kept.length / ARENA_PAGE));
   }
 
   override get size(): number {
     return this.#used.reduce((count, used) => count + used, 0);
+  }
+
+  /** Address of its first byte, whatever the key: its variables are there. */
+  override lookup(_key: Uint8Array, _cpu: number): number {
+    return this.address;
   }
 
   /** The first of so many free pages in a row; -1 if there are none. */
