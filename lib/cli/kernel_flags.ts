@@ -7,6 +7,7 @@
 import type { TypedFlagParameter } from "@stricli/core";
 import type { Kernel, KernelLoadOptions } from "../kernel/kernel.ts";
 import { type CliContext, naming } from "./context.ts";
+import { textFlag } from "./flags.ts";
 import type { Host } from "./host.ts";
 
 /** The values of {@link kernelFlags}. */
@@ -20,17 +21,6 @@ export interface KernelFlags {
   /** File that describes the maps of a stream. */
   readonly maps?: string;
 }
-
-const textFlag = (
-  placeholder: string,
-  brief: string,
-): TypedFlagParameter<string | undefined, CliContext> => ({
-  kind: "parsed",
-  parse: String,
-  optional: true,
-  placeholder,
-  brief,
-});
 
 /** The flags. */
 export const kernelFlags: {

@@ -18,12 +18,12 @@ import {
   jsonFlag,
   jsonText,
   naming,
-  parseCount,
   progFlag,
   readInput,
   utf8,
 } from "./context.ts";
 import { EXIT, UsageError } from "./failure.ts";
+import { countFrom, textFlag } from "./flags.ts";
 import type { Host } from "./host.ts";
 import {
   KERNEL_NEEDS,
@@ -147,39 +147,21 @@ async function testRunCommandOf(this: CliContext, flags: Flags, input: string): 
   this.process.exitCode = compared.differences.length > 0 ? EXIT.input : EXIT.done;
 }
 
-const countFlag = (placeholder: string, initial: string, brief: string) =>
-  ({ kind: "parsed", parse: parseCount, default: initial, placeholder, brief }) as const;
-
 /** The subcommand. */
 export const testRunCommand: Command<CliContext> = buildCommand({
   func: testRunCommandOf,
   parameters: {
     flags: {
       prog: progFlag,
-      data: {
-        kind: "parsed",
-        parse: String,
-        optional: true,
-        placeholder: "FILE|hex:BYTES",
-        brief: "Packet, or a capture file (pcap) with several",
-      },
-      ctx: {
-        kind: "parsed",
-        parse: String,
-        optional: true,
-        placeholder: "FILE|hex:BYTES",
-        brief: "Bytes of the context",
-      },
-      repeat: countFlag("N", "1", "How often to run on each packet"),
-      against: {
-        kind: "parsed",
-        parse: String,
-        optional: true,
-        placeholder: "ORIGINAL",
-        brief: "Another version of the input to compare with, on random inputs",
-      },
-      count: countFlag("N", "200", "How many random inputs"),
-      seed: countFlag("S", "1", "Seed of the random inputs"),
+      data: textFlag("FILE|hex:BYTES", "Packet, or a capture file (pcap) with several"),
+      ctx: textFlag("FILE|hex:BYTES", "Bytes of the context"),
+      repeat: countFrom("N", "1", "How often to run on each packet"),
+      against: textFlag(
+        "ORIGINAL",
+        "Another version of the input to compare with, on random inputs",
+      ),
+      count: countFrom("N", "200", "How many random inputs"),
+      seed: countFrom("S", "1", "Seed of the random inputs"),
       from: fromFlag,
       ...kernelFlags,
       json: jsonFlag,

@@ -20,6 +20,7 @@ import {
   utf8,
 } from "./context.ts";
 import { EXIT } from "./failure.ts";
+import { switchFlag, textFlag } from "./flags.ts";
 import {
   KERNEL_NEEDS,
   type KernelFlags,
@@ -154,22 +155,11 @@ export const verifyCommand: Command<CliContext> = buildCommand({
   func: verify,
   parameters: {
     flags: {
-      against: {
-        kind: "parsed",
-        parse: String,
-        optional: true,
-        placeholder: "ORIGINAL",
-        brief: "Another version of the input to compare with",
-      },
+      against: textFlag("ORIGINAL", "Another version of the input to compare with"),
       prog: progFlag,
       from: fromFlag,
       ...kernelFlags,
-      log: {
-        kind: "boolean",
-        default: false,
-        withNegated: false,
-        brief: "Print the verifier's whole log",
-      },
+      log: switchFlag("Print the verifier's whole log"),
       json: jsonFlag,
     },
     positional: inputArgument,

@@ -6,11 +6,12 @@
 
 import { cString } from "../bytes.ts";
 import type { Version } from "../isa/ops.ts";
-import { ELF, RELOCATION_NAMES } from "./elf.ts";
+import { ELF } from "./elf.ts";
 import type { ElfObject } from "./elf_object.ts";
 import { mapTypeName } from "./kernel_names.ts";
 import { type MapDefinition, type MapStyle, readMaps } from "./maps.ts";
 import type { Program, ProgramFunction } from "./program.ts";
+import { RELOCATION_NAMES } from "./relocation_types.ts";
 import { sectionType } from "./section_names.ts";
 import { unusualIn } from "./unusual.ts";
 

@@ -22,22 +22,6 @@ export const ELF = {
   EHDR_SIZE: 64, SHDR_SIZE: 64, SYM_SIZE: 24, REL_SIZE: 16, RELA_SIZE: 24,
 } as const;
 
-/** Relocation types of the BPF psABI (docs.kernel.org, "LLVM relocation types"). */
-// deno-fmt-ignore
-export const RELOCATION = {
-  NONE: 0, R64_64: 1, ABS64: 2, ABS32: 3, NODYLD32: 4, R64_32: 10,
-} as const;
-
-/** Names of the relocation types, by number. */
-export const RELOCATION_NAMES: { readonly [type: number]: string } = {
-  0: "R_BPF_NONE",
-  1: "R_BPF_64_64",
-  2: "R_BPF_64_ABS64",
-  3: "R_BPF_64_ABS32",
-  4: "R_BPF_64_NODYLD32",
-  10: "R_BPF_64_32",
-};
-
 /** A section header with its contents. Offsets and sizes are in bytes. */
 export interface ElfSection {
   /** Index in the section header table. */

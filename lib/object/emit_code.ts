@@ -6,10 +6,11 @@
 
 import { UnsupportedError } from "../errors.ts";
 import { Instruction, jumpTarget } from "../isa/instruction.ts";
-import { ELF, RELOCATION } from "./elf.ts";
+import { ELF } from "./elf.ts";
 import type { ElfObject } from "./elf_object.ts";
 import type { Layout, PlacedFunction, SectionLayout } from "./layout.ts";
 import type { CodeRelocation } from "./program.ts";
+import { RELOCATION } from "./relocation_types.ts";
 
 /** A section's instructions and relocations after a rewrite. */
 export interface EmittedSection {

@@ -8,18 +8,13 @@ import { equalBytes } from "../bytes.ts";
 import { UnsupportedError } from "../errors.ts";
 import { encode } from "../isa/codec.ts";
 import { writeBtfExt, type WrittenBtfExt } from "./btf_ext.ts";
-import {
-  ELF,
-  type ElfRelocation,
-  type ElfSection,
-  RELOCATION,
-  type RelocationTable,
-} from "./elf.ts";
+import { ELF, type ElfRelocation, type ElfSection, type RelocationTable } from "./elf.ts";
 import type { ElfObject } from "./elf_object.ts";
 import { writeElf } from "./elf_write.ts";
 import { emitSection, type EmittedSection, movedSymbol } from "./emit_code.ts";
 import { type Layout, layOut, type PlacedFunction, type SectionLayout } from "./layout.ts";
 import type { FunctionCode, Program } from "./program.ts";
+import { RELOCATION } from "./relocation_types.ts";
 import { moveRecords } from "./rewrite_records.ts";
 
 /** A rewritten input. */
