@@ -17,6 +17,7 @@ import { BULK, TYPE, WASM } from "./opcodes.ts";
 // deno-fmt-ignore
 const VECTOR: { readonly [name: string]: number } = {
   "v128.load": 0x00, "v128.const": 0x0c, "i64x2.extract_lane": 0x1d,
+  "i8x16.eq": 0x23, "i8x16.ne": 0x24, "v128.and": 0x4e, "i8x16.all_true": 0x63,
   "i16x8.extadd_pairwise_i8x16_u": 0x7d, "i32x4.extadd_pairwise_i16x8_u": 0x7f,
   "i32x4.add": 0xae, "i64x2.extend_low_i32x4_u": 0xc9, "i64x2.extend_high_i32x4_u": 0xca, "i64x2.add": 0xce,
 };
@@ -201,12 +202,46 @@ function sumBody(size: 1 | 2 | 4): Uint8Array {
   ]);
 }
 
+/** Sets local 2 to no more than the bytes of memory from the address in a local on; makes that an offset. */
+function clampTo(address: number): Step[] {
+  return [
+    ...[`local.get ${address}`, `i64.const ${GUEST_BASE}`, "i64.sub", `local.tee ${address}`],
+    ...["local.get 3", "i64.ge_u", ...answerIf(0n)],
+    ...["local.get 2", "local.get 3", `local.get ${address}`, "i64.sub", "local.tee 6"],
+    ...["i64.gt_u", "if", "local.get 6", "local.set 2", "end"],
+  ];
+}
+
+/** `memory.same(a, b, count)`, and `memory.same.string`, which ends where both are 0: multiples of 16. */
+function sameBody(string: boolean): Uint8Array {
+  const nonzero = ["local.get 7", "v128.const", "i8x16.ne", "v128.and"];
+  // Locals: 3 size of memory; 4 offset of a; 5 its end; 6 what is left of memory; 7 a vector.
+  return encodeBody(["i64", "i32", "i32", "i64", "v128"], [
+    ...[`global.get ${FUEL}`, "i32.const 0", "i32.lt_s", ...answerIf(0n)],
+    ...["memory.size", "i64.extend_i32_u", "i64.const 16", "i64.shl", "local.set 3"],
+    ...[...clampTo(0), ...clampTo(1)],
+    // The offset of b is kept as its distance from that of a.
+    ...[...wrapped(0), "local.tee 4", ...wrapped(2), "i32.const -16", "i32.and", "i32.add"],
+    ...["local.set 5", "local.get 1", "local.get 0", "i64.sub", "local.set 1"],
+    ...["block", "loop", "local.get 4", "local.get 5", "i32.ge_u", "br_if 1"],
+    ...["local.get 4", "v128.load", "local.tee 7"],
+    ...["local.get 4", ...wrapped(1), "i32.add", "v128.load", "i8x16.eq"],
+    ...(string ? nonzero : []),
+    ...["i8x16.all_true", "i32.eqz", "br_if 1"],
+    ...["local.get 4", "i32.const 16", "i32.add", "local.set 4", "br 0", "end", "end"],
+    ...["local.get 4", ...wrapped(0), "i32.sub", "local.tee 4"],
+    ...["i64.extend_i32_u", `global.get ${FUEL}`, "local.get 4", "i32.sub", `global.set ${FUEL}`],
+  ]);
+}
+
 /** Parameters and body by name. */
 const BODIES: {
   readonly [name: string]: { readonly params: number; readonly body: () => Uint8Array };
 } = {
   "memory.copy": { params: 3, body: copyBody },
   "memory.fill": { params: 3, body: fillBody },
+  "memory.same": { params: 3, body: () => sameBody(false) },
+  "memory.same.string": { params: 3, body: () => sameBody(true) },
   "memory.sum.u8": { params: 2, body: () => sumBody(1) },
   "memory.sum.u16": { params: 2, body: () => sumBody(2) },
   "memory.sum.u32": { params: 2, body: () => sumBody(4) },

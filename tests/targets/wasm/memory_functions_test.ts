@@ -10,7 +10,7 @@ function instantiate(name: string, left = 1_000_000) {
   const memory = new WebAssembly.Memory({ initial: 1 });
   const table = new WebAssembly.Table({ element: "anyfunc", initial: 0 });
   const fuel = new WebAssembly.Global({ value: "i32", mutable: true }, left);
-  const { bytes } = encodeModule([], [memoryFunction(name)], new SignatureTable());
+  const { bytes } = encodeModule("test", [], [memoryFunction(name)], new SignatureTable());
   const host = { memory, functions: table, fuel };
   const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { host });
   const call = instance.exports.f0 as (...args: bigint[]) => bigint;
@@ -82,6 +82,32 @@ for (const size of [1, 2, 4]) {
     equal(call(BigInt(BASE), 0n), -1n);
   });
 }
+
+Deno.test("memory.same finds how much is equal, as far as that is cheap", () => {
+  for (const string of [false, true]) {
+    const { bytes, call, fuel } = instantiate(string ? "memory.same.string" : "memory.same");
+    const same = (a: number, b: number, count: bigint) =>
+      Number(call(BigInt(BASE + a), BigInt(BASE + b), count));
+    for (let i = 0; i < 200; i++) bytes[1000 + i] = bytes[3001 + i] = i + 1;
+    equal(same(1000, 3001, 150n), 144);
+    equal(same(1000, 3001, 15n), 0);
+    equal(same(3001, 1000, 16n), 16);
+    equal(same(1000, 3002, 150n), 0);
+    bytes[1040] ^= 1;
+    equal(same(1000, 3001, 150n), 32);
+    equal(same(20_000, 30_000, 100n), string ? 0 : 96, "zeros");
+    equal(same(PAGE - 40, 20_000, 1n << 40n), string ? 0 : 32, "up to the end");
+    bytes.fill(7, PAGE - 100);
+    equal(same(PAGE - 100, PAGE - 50, 1000n), 48);
+    equal(same(PAGE, 20_000, 16n), 0);
+    equal(same(20_000, -1, 16n), 0);
+    fuel.value = 100;
+    equal(same(PAGE - 100, PAGE - 50, 1000n), 48);
+    equal(fuel.value, 52);
+    fuel.value = -1;
+    equal(same(PAGE - 100, PAGE - 50, 1000n), 0);
+  }
+});
 
 Deno.test("ranges are counted by bytes, and refused where the counter is spent", () => {
   for (
