@@ -2,7 +2,7 @@
  * The whole corpus before the running kernel, original and rewritten: what is accepted, and the verifier's work.
  * Needs root and libbpf.
  *
- * `deno run -P=kernel scripts/kernel_corpus.ts [--json FILE] [--registers MASK] [FILTER...]`
+ * `deno run -P=kernel scripts/kernel_corpus.ts [-O2] [--passes LIST] [--registers MASK] [--json FILE] [FILTER...]`
  *
  * A filter is a part of a path; with any, no target counts. A mask of fewer registers than all puts the allocator and
  * its spills before the verifier.
@@ -14,10 +14,11 @@ import { parseArgs } from "node:util";
 import type { Verdict } from "../lib/kernel/verdict.ts";
 import { accepted, judgeRows, type Outcome, reasonOf } from "./kernel_judge.ts";
 import { dumpRows, objectRows, openKernel, type Row } from "./kernel_rows.ts";
+import { REWRITE_ARGUMENTS, rewriteOptions, spelledOut } from "./rewrite_options.ts";
 import { summaryLine } from "./tally.ts";
 
 /** What must be reached, for the objects and for the dumps. */
-const TARGETS = { objects: 335, dumps: 160, sumRatio: 1.02, worstRatio: 1.5 } as const;
+const TARGETS = { objects: 361, dumps: 160, sumRatio: 1.02, worstRatio: 1.5 } as const;
 
 /** How a group fared. */
 interface Report {
@@ -71,13 +72,13 @@ function report(name: string, outcomes: readonly Outcome[], least: number): Repo
 }
 
 const { values, positionals } = parseArgs({
-  args: Deno.args,
+  args: spelledOut(Deno.args),
   allowPositionals: true,
-  options: { json: { type: "string" }, registers: { type: "string" } },
+  options: { json: { type: "string" }, ...REWRITE_ARGUMENTS },
 });
 const wanted = ({ input }: Row): boolean =>
   positionals.length === 0 || positionals.some((filter) => input.includes(filter));
-const options = values.registers === undefined ? {} : { registers: Number(values.registers) };
+const options = rewriteOptions(values);
 const kernel = openKernel();
 const objects = judgeRows(kernel, objectRows().filter(wanted), options);
 const dumps = judgeRows(kernel, dumpRows().filter(wanted), options);

@@ -2,7 +2,7 @@
  * Every program of the corpus that the kernel can run, original and rewritten, on the same random inputs: return value,
  * output bytes and map contents. Needs root and libbpf.
  *
- * `deno run -P=kernel scripts/kernel_runs.ts [--count N] [--seed S] [--registers MASK] [FILTER...]`
+ * `deno run -P=kernel scripts/kernel_runs.ts [-O2] [--passes LIST] [--count N] [--seed S] [FILTER...]`
  *
  * @module
  */
@@ -14,19 +14,20 @@ import { compareTestRuns } from "../lib/kernel/test_run.ts";
 import { loadProgram } from "../lib/object/load.ts";
 import type { Program } from "../lib/object/program.ts";
 import { CORPUS, dumpRows, functionOf, objectRows, openKernel } from "./kernel_rows.ts";
+import { REWRITE_ARGUMENTS, rewriteOptions, spelledOut } from "./rewrite_options.ts";
 import { summaryLine } from "./tally.ts";
 
 const { values, positionals } = parseArgs({
-  args: Deno.args,
+  args: spelledOut(Deno.args),
   allowPositionals: true,
   options: {
     count: { type: "string", default: "200" },
     seed: { type: "string", default: "1" },
-    registers: { type: "string" },
+    ...REWRITE_ARGUMENTS,
   },
 });
 const count = Number(values.count), seed = Number(values.seed);
-const options = values.registers === undefined ? {} : { registers: Number(values.registers) };
+const options = rewriteOptions(values);
 
 const pairs = new Map<string, { original: Program; rewritten: Program }>();
 
