@@ -67,6 +67,13 @@ export { type EngineName, ENGINES } from "./lib/vm/engine.ts";
 export type { SymbolRequest, SymbolResolver } from "./lib/vm/code.ts";
 export type { ClockOptions } from "./lib/vm/clock.ts";
 export type { ContextInput, NamedValues } from "./lib/vm/contexts/context.ts";
+export {
+  type PointedInput,
+  type PointedValue,
+  type PointedValues,
+  PointerTo,
+  pointerTo,
+} from "./lib/vm/contexts/pointers.ts";
 export type { TracedMachine } from "./lib/vm/contexts/registers.ts";
 export { CONTEXT_TYPES } from "./lib/vm/contexts/registry.ts";
 export type { EnvironmentOptions, TaskIdentity } from "./lib/vm/environment.ts";

@@ -6,9 +6,12 @@
  */
 
 import type { Btf } from "../object/btf.ts";
+import { STATE } from "../runtime/state_code.ts";
 import { Clock, type ClockOptions } from "./clock.ts";
 import type { RunContext } from "./contexts/context.ts";
 import type { PacketBuffer } from "./contexts/packet.ts";
+import { PointeeMemory } from "./contexts/pointers.ts";
+import { HostState } from "./host_state.ts";
 import type { KernelObjects } from "./kernel_objects.ts";
 import type { MapTable } from "./maps/table.ts";
 import type { GuestMemory } from "./memory.ts";
@@ -89,14 +92,9 @@ export interface EnvironmentOptions {
   readonly records?: RecordLimits | undefined;
 }
 
-/** What changes in an environment while a program runs, except guest memory, maps and records. */
-export interface EnvironmentState {
-  /** CLOCK_MONOTONIC in nanoseconds. */
-  readonly now: bigint;
-  /** State of the random numbers. */
-  readonly random: readonly number[];
-  /** Tail calls made so far. */
-  readonly tailCalls: number;
+/** Two ids as the kernel packs them. */
+function idPair(high: number, low: number): bigint {
+  return BigInt(high >>> 0) << 32n | BigInt(low >>> 0);
 }
 
 /** What a program finds around it. */
@@ -115,8 +113,9 @@ export class Environment {
   readonly clock: Clock;
   /** The random numbers. */
   readonly random: RandomSource;
-  /** The current task. */
-  task: TaskIdentity;
+  /** What the hottest helpers read. */
+  readonly state: HostState;
+  #task: TaskIdentity = DEFAULT_TASK;
   #cpu = 0;
   /** What the caller provides. */
   readonly providers: Providers;
@@ -130,6 +129,8 @@ export class Environment {
   context: RunContext | null = null;
   /** The sockets that programs of the run see. */
   readonly sockets: SocketTable;
+  /** What the arguments of the run lead to. */
+  readonly pointees: PointeeMemory;
   /** Whether perf events go out although the map has none at the index. */
   readonly openEvents: boolean;
   /** Facts about the run. */
@@ -152,8 +153,9 @@ export class Environment {
     this.memory = memory;
     this.maps = maps;
     this.heap = new ObjectHeap(memory);
-    this.clock = new Clock(options.clock);
-    this.random = new RandomSource(options.seed ?? 1);
+    this.state = new HostState(memory);
+    this.clock = new Clock(this.state, options.clock);
+    this.random = new RandomSource(this.state, options.seed ?? 1);
     this.task = { ...DEFAULT_TASK, ...options.task };
     this.cpu = options.cpu ?? 0;
     this.providers = options.providers ?? {};
@@ -161,6 +163,18 @@ export class Environment {
     this.openEvents = options.openEvents ?? true;
     this.records = new Records(options.records);
     this.sockets = new SocketTable(memory);
+    this.pointees = new PointeeMemory(this);
+  }
+
+  /** The current task. */
+  get task(): TaskIdentity {
+    return this.#task;
+  }
+
+  set task(task: TaskIdentity) {
+    this.#task = task;
+    this.state.setNumber(STATE.pidTgid, idPair(task.tgid, task.pid));
+    this.state.setNumber(STATE.uidGid, idPair(task.gid, task.uid));
   }
 
   /** The CPU that the program runs on; a number beyond the CPUs that there are becomes that of the last. */
@@ -186,29 +200,5 @@ export class Environment {
       tailCalls: 0,
       ...facts,
     });
-  }
-
-  /**
-   * Takes the state, to replay a run.
-   *
-   * @returns The state.
-   */
-  snapshot(): EnvironmentState {
-    return {
-      now: this.clock.now,
-      random: this.random.state,
-      tailCalls: this.run.tailCalls,
-    };
-  }
-
-  /**
-   * Puts a state back.
-   *
-   * @param state The state.
-   */
-  restore(state: EnvironmentState): void {
-    this.clock.now = state.now;
-    this.random.state = state.random;
-    this.run.tailCalls = state.tailCalls;
   }
 }

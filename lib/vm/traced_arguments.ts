@@ -52,7 +52,7 @@ function argumentsOf(kernel: KernelObjects, attach: string): readonly bigint[] {
  * @returns The input, with the arguments of what the program is attached to.
  * @throws {DecodeError} If the kernel's types are malformed.
  */
-export function withArguments<I extends ContextInput>(
+export function withArguments<I extends Pick<ContextInput, "ctx"> & { readonly args?: unknown }>(
   { kernel }: Environment,
   { type, attach }: Pick<SandboxProgram, "type" | "attach">,
   input: I,

@@ -11,7 +11,8 @@ import type { Metering } from "../targets/wasm/unit.ts";
 import { loadProgram } from "../object/load.ts";
 import { type SourceLine, sourceLineAt } from "../object/source_line.ts";
 import { type Code, type CodePlace, functionAddresses, translate } from "./code.ts";
-import type { ContextBuilder, ContextInput, RunContext } from "./contexts/context.ts";
+import type { ContextBuilder, RunContext } from "./contexts/context.ts";
+import type { PointedInput } from "./contexts/pointers.ts";
 import { contextBuilder } from "./contexts/registry.ts";
 import type { Engine, EngineName, RunLimits } from "./engine.ts";
 import { makeEngine } from "./engines.ts";
@@ -74,7 +75,7 @@ export interface RunOptions extends RunBounds {
 }
 
 /** What a program is run on: a packet, fields, arguments, as its type takes them. */
-export interface ProgramInput extends ContextInput, RunBounds {
+export interface ProgramInput extends PointedInput, RunBounds {
   /** The CPU that it runs on; by default that of the sandbox. */
   readonly cpu?: number | undefined;
   /** What of the current task differs from the sandbox's. */
@@ -295,8 +296,9 @@ export class Vm {
     return builder;
   }
 
-  #run(index: number, type: string, input: ProgramInput, legacyPacket?: Uint8Array): RunResult {
+  #run(index: number, type: string, given: ProgramInput, legacyPacket?: Uint8Array): RunResult {
     const { environment } = this.#sandbox;
+    const input = environment.pointees.resolve(given);
     const { cpu, task, records } = environment;
     records.clear();
     const context = this.#builder(type).build(input);
