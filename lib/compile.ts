@@ -22,7 +22,7 @@ import { rewriteProgram } from "./object/rewrite.ts";
 import type { Rewritten } from "./object/rewrite_elf.ts";
 import { type WriteOptions, writeProgram } from "./object/write.ts";
 import type { PassEnvironment } from "./passes/pass.ts";
-import { BPF_PIPELINES, type Level } from "./passes/pipeline.ts";
+import { BPF_ALTERNATIVES, BPF_PIPELINES, type Level } from "./passes/pipeline.ts";
 import { type PassObserver, runPasses } from "./passes/run.ts";
 import type { PassUse } from "./passes/selection.ts";
 import { type BpfTargetOptions, compileToBpf } from "./targets/bpf/target.ts";
@@ -114,22 +114,15 @@ function optimise(
   });
 }
 
-/** What to try, in order: where the passes of a level take more registers than there are, those of the first one. */
+/** Functions of more slots are compiled a second way only if the first gives more code than the input has. */
+const LARGE = 4096;
+
+/** The ways to compile a function; the first that is not longer will do for a large one, the shortest for others. */
 function attemptsOf({ level = 0, passes }: CompileOptions): readonly (readonly PassUse[])[] {
   if (passes !== undefined) return [passes];
   return level === 0 || level === 1
     ? [BPF_PIPELINES[level]]
-    : [BPF_PIPELINES[level], BPF_PIPELINES[1]];
-}
-
-/**
- * The passes that run over functions.
- *
- * @param options How to compile.
- * @returns Their names in the order of their runs.
- */
-export function passNames(options: CompileOptions): string[] {
-  return attemptsOf(options)[0].map(({ pass }) => pass.name);
+    : [BPF_PIPELINES[level], ...BPF_ALTERNATIVES];
 }
 
 /** The instructions of a function as they are, with what is attached to them. */
@@ -212,19 +205,25 @@ class FunctionCompiler {
 
   /** The new code of a function that has so many slots; null if it is to be kept. */
   compile(index: number, slots: number): FunctionCode | null {
+    const patient = slots <= LARGE || this.#options.level === 3;
     let failure: EpassError | null = null;
+    let emitted = false;
+    let best: FunctionCode | null = null;
+    let least = this.#mayKeep ? slots + 1 : Infinity;
     for (const passes of this.#attempts) {
       try {
         const code = this.#attempt(index, passes);
-        if (!this.#mayKeep || codeSize(code) <= slots) return code;
-        failure = null;
+        emitted = true;
+        const size = codeSize(code);
+        if (size < least) [best, least] = [code, size];
       } catch (error) {
         if (!(error instanceof EpassError)) throw error;
-        failure = error;
+        failure ??= error;
       }
+      if (best !== null && !patient) break;
     }
-    if (failure !== null) throw failure;
-    return null;
+    if (failure !== null && !emitted) throw failure;
+    return best;
   }
 
   #attempt(index: number, passes: readonly PassUse[]): FunctionCode {

@@ -122,6 +122,7 @@ export class BlockAllocator<I extends MachineInsn> {
       for (let r = count - 1; r >= 0; r--) {
         const vreg = this.end[base + r];
         if (vreg < 0 || next[vreg] >= NEVER || single && this.#state.where[vreg] !== 0) continue;
+        if (single && this.#fn.remat[vreg] !== null && !this.#heldByAll(block, vreg, r)) continue;
         if (this.#liveness.defBlock[vreg] !== block.index) this.#state.assign(vreg, r);
       }
       for (let i = 0; i < block.params.length; i++) {
@@ -152,6 +153,14 @@ export class BlockAllocator<I extends MachineInsn> {
     this.#steps.push(new Step<I>("move", null, dst, src, vreg));
     if (!keep) this.#state.forget(vreg, src);
     this.#state.assign(vreg, dst);
+  }
+
+  /** Whether a register holds a value on every way into a block, so that no edge has to recompute it. */
+  #heldByAll({ preds }: MachineBlock<I>, vreg: number, register: number): boolean {
+    const { count } = this.#registers;
+    return preds.every(({ from: { index } }) =>
+      this.#walked[index] !== 0 && this.end[index * count + register] === vreg
+    );
   }
 
   /** The register that holds a value at the end of the block whose entries begin at `base`, -1 for none. */

@@ -16,9 +16,11 @@ import { mergeBlocks } from "./merge_blocks.ts";
 import { mergeLoads } from "./merge_loads.ts";
 import { mergeStores } from "./merge_stores.ts";
 import type { Pass } from "./pass.ts";
+import { shareLeaves } from "./share_leaves.ts";
 import { simplify } from "./simplify.ts";
 import { valueNumbering } from "./value_numbering.ts";
 import { strengthReduction } from "./strength_reduction.ts";
+import { wideCompare } from "./wide_compare.ts";
 import { parsePass, type PassUse } from "./selection.ts";
 
 /** Optimisation level: none, what is cheap, all that pays, all there is, and for size. */
@@ -37,10 +39,15 @@ export const PASSES: readonly Pass[] = [
   mergeBlocks,
   mergeLoads,
   mergeStores,
+  shareLeaves,
   simplify,
   strengthReduction,
   valueNumbering,
+  wideCompare,
 ];
+
+/** What takes no more registers than the input. */
+const GENTLE = ["copy-propagation", "simplify", "merge-loads", "merge-stores", "dead-code"];
 
 /** All that pays. */
 const FULL = [
@@ -59,11 +66,20 @@ const FULL = [
 /** Passes for the kernel, in order, by level. */
 const BPF: { readonly [K in Level]: readonly string[] } = {
   0: [],
-  1: ["copy-propagation", "simplify", "merge-loads", "merge-stores", "dead-code"],
+  1: GENTLE,
   2: FULL,
   3: FULL,
   s: FULL,
 };
+
+/**
+ * Other lists that may give less code, since what a pass saves can cost registers: what keeps more in registers, and
+ * what keeps less.
+ */
+const BPF_VARIANTS: readonly (readonly string[])[] = [[...FULL, "share-leaves"], GENTLE, [
+  ...GENTLE,
+  "share-leaves",
+]];
 
 /** Passes for the virtual machine, in order. An access that would fault stays, whether its result is used or not. */
 const VM: readonly string[] = [
@@ -76,6 +92,7 @@ const VM: readonly string[] = [
   "if-conversion",
   "bit-count",
   "loop-idiom",
+  "wide-compare",
   "strength-reduction",
   "loop-unroll",
   "copy-propagation",
@@ -97,6 +114,9 @@ export const BPF_PIPELINES: { readonly [K in Level]: readonly PassUse[] } = {
   3: uses(BPF[3]),
   s: uses(BPF.s),
 };
+
+/** What may be tried beside the list of a level from 2 on; the least code is taken. */
+export const BPF_ALTERNATIVES: readonly (readonly PassUse[])[] = BPF_VARIANTS.map(uses);
 
 /** What runs for the virtual machine. */
 export const VM_PIPELINE: readonly PassUse[] = uses(VM);

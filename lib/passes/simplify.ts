@@ -102,6 +102,7 @@ class Simplification implements Peephole {
     const { args } = value;
     for (let i = 0; i < args.length; i++) args[i] = this.#operand(args[i]);
     if (value.core !== null) return;
+    if (value.op === "alu") this.#patched(value);
     const { op, fn } = value;
     const equal = this.#rules(value);
     if (equal === null) {
@@ -110,6 +111,19 @@ class Simplification implements Peephole {
     }
     this.#changes++;
     become(value, "copy", [this.#resolve(equal)]);
+  }
+
+  /** An addition takes a constant that CO-RE patches as its own immediate, where it alone needs it. */
+  #patched(value: Value): void {
+    const { args: [a, b], fn } = value;
+    const isPatched = (arg: Value): boolean =>
+      arg.op === "copy" && arg.core === null && arg.args[0].op === "core" &&
+      arg.args[0].width === 32 && this.uses[arg.id] === 1;
+    if (fn !== "add" || a === b) return;
+    if (isPatched(b)) value.args = [a, b.args[0]];
+    else if (isPatched(a)) value.args = [b, a.args[0]];
+    else return;
+    this.#changes++;
   }
 
   #rules(value: Value): Value | null {
