@@ -68,6 +68,7 @@ export type { SymbolRequest, SymbolResolver } from "./lib/vm/code.ts";
 export type { ClockOptions } from "./lib/vm/clock.ts";
 export type { ContextInput, NamedValues } from "./lib/vm/contexts/context.ts";
 export {
+  type Pointed,
   type PointedInput,
   type PointedValue,
   type PointedValues,

@@ -87,7 +87,7 @@ export function pointerTo(first: Uint8Array | string, value?: PointedValue): Poi
 export type PointedValues = Readonly<Record<string, NamedValues[string] | PointerTo>>;
 
 /** Members of an input whose values may be pointers. */
-type Pointed = "args" | "returned" | "registers" | "fields";
+export type Pointed = "args" | "returned" | "registers" | "fields";
 
 /** {@link ContextInput} whose values may be pointers. */
 export interface PointedInput extends Omit<ContextInput, Pointed> {
