@@ -11,8 +11,8 @@ import { hashKey } from "./hash.ts";
 import { BaseMap, type MapSeed, UPDATE } from "./map.ts";
 import { MapStorage } from "./storage.ts";
 
-/** Number of hash functions. */
-const FUNCTIONS = 5;
+/** Number of hash functions unless the plan says otherwise, and the most. */
+const DEFAULT_FUNCTIONS = 5, MAX_FUNCTIONS = 15;
 /** Least and most bits. */
 const MIN_BITS = 64, MAX_BITS = 2 ** 32;
 /** Multiplier that makes a second hash of the first (xxHash32, PRIME32_3). */
@@ -23,6 +23,7 @@ export class BloomFilter extends BaseMap {
   readonly #storage: MapStorage;
   readonly #bits: number;
   readonly #mask: number;
+  readonly #functions: number;
 
   /**
    * Makes it empty.
@@ -34,12 +35,15 @@ export class BloomFilter extends BaseMap {
   constructor(seed: MapSeed) {
     super(seed);
     const { keySize, valueSize, maxEntries } = this;
-    if (keySize !== 0 || valueSize === 0 || maxEntries === 0) {
+    const extra = seed.plan.extra ?? 0n;
+    const isPossible = keySize === 0 && valueSize > 0 && maxEntries > 0 && extra <= MAX_FUNCTIONS;
+    if (!isPossible) {
       throw new EpassError(
         `cannot create map ${this.name}: a Bloom filter of ${maxEntries} elements, keys of ${keySize} and values of ${valueSize} bytes`,
       );
     }
-    const wanted = Math.max(MIN_BITS, maxEntries * FUNCTIONS * 7 / 5);
+    this.#functions = extra === 0n ? DEFAULT_FUNCTIONS : Number(extra);
+    const wanted = Math.max(MIN_BITS, maxEntries * this.#functions * 7 / 5);
     const bits = Math.min(2 ** Math.ceil(Math.log2(wanted)), MAX_BITS);
     this.#storage = new MapStorage(seed.host.memory, this.name);
     this.#bits = this.#storage.allocate(bits / 8);
@@ -51,7 +55,7 @@ export class BloomFilter extends BaseMap {
     const first = hashKey(value);
     const second = Math.imul(first ^ first >>> 16, SECOND_FACTOR) | 1;
     const place = (_: unknown, i: number) => ((first + Math.imul(i, second)) & this.#mask) >>> 0;
-    return Array.from({ length: FUNCTIONS }, place);
+    return Array.from({ length: this.#functions }, place);
   }
 
   /** The word that holds a bit. */

@@ -95,8 +95,10 @@ export class RedirectMap extends BaseMap {
       const isTooLong = this.typeName === "cpumap" && wordAt(value, this.little) > MAX_QUEUE;
       return isTooLong ? -ERRNO.EOVERFLOW : 0;
     }
+    const isDevmapHash = this.typeName === "devmap_hash";
+    if (isDevmapHash && wordAt(value, this.little) === 0) return -ERRNO.EINVAL;
     if (flags === UPDATE.NOEXIST && exists) return -ERRNO.EEXIST;
-    return flags === UPDATE.EXIST && !exists ? -ERRNO.ENOENT : 0;
+    return !isDevmapHash && flags === UPDATE.EXIST && !exists ? -ERRNO.ENOENT : 0;
   }
 
   protected override store(key: Uint8Array, value: Uint8Array, flags: number): number {

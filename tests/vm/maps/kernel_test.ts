@@ -192,3 +192,65 @@ for (const type of ["queue", "stack"]) {
     }
   });
 }
+
+/** Maps of references: kind of elements, how to make an element that each accepts, and one that it does not. */
+const REFERENCE_PLANS: readonly MapPlan[] = [
+  plan("devmap", 4, 4, 6),
+  plan("devmap", 4, 8, 6),
+  plan("devmap_hash", 4, 8, 6),
+  plan("cpumap", 4, 4, 6),
+];
+
+/** The interface that every kernel has. */
+const LOOPBACK = 1;
+
+/** A value that both take, or that removes the element. */
+function reference({ map }: Pair, dice: Dice): Uint8Array<ArrayBuffer> {
+  const value = new Uint8Array(map.valueSize);
+  const number = map.typeName === "cpumap" ? dice.pick([64, 192, 0]) : dice.pick([LOOPBACK, 0]);
+  new DataView(value.buffer).setUint32(0, number, true);
+  return value;
+}
+
+function referenceStep(pair: Pair, dice: Dice): [what: string, kernel: string, own: string] {
+  const { bpf, fd, map } = pair;
+  // A processor's queue can only be made for one that there is.
+  const key = native(
+    map.typeName === "cpumap"
+      ? Uint8Array.of(dice.pick([0, 6, 9]), 0, 0, 0)
+      : Uint8Array.of(dice.below(8), 0, 0, 0),
+  );
+  const choice = dice.below(10);
+  if (choice < 5) {
+    const flags = dice.pick([0, 0, 0, 1, 2, 3, 8]);
+    const value = reference(pair, dice);
+    const kernel = bpf.maps.update(fd, key, native(value), flags);
+    return [
+      `update ${hex(key)} ${hex(value)} ${flags}`,
+      `${kernel}`,
+      `${map.write(key, value, flags)}`,
+    ];
+  }
+  if (choice < 7) {
+    return [`delete ${hex(key)}`, `${bpf.maps.delete(fd, key)}`, `${map.remove(key)}`];
+  }
+  const [kernel, own] = [kernelRead(pair, key), map.read(key)];
+  const text = (value: Uint8Array | number): string =>
+    typeof value === "number" ? `${value}` : significant(pair, value);
+  return [`lookup ${hex(key)}`, text(kernel), text(own)];
+}
+
+for (const mapPlan of REFERENCE_PLANS) {
+  const name = `${mapTypeName(mapPlan.type)} with values of ${mapPlan.valueSize}`;
+  testWith("kernel", `map operations as the kernel's: ${name}`, () => {
+    for (const seed of SEEDS) {
+      withPair(mapPlan, (pair) => {
+        const dice = new Dice(seed);
+        for (let i = 0; i < 200; i++) {
+          const [what, kernel, own] = referenceStep(pair, dice);
+          assert.equal(own, kernel, `seed ${seed}, operation ${i}: ${what}`);
+        }
+      });
+    }
+  });
+}

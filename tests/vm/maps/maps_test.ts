@@ -247,7 +247,7 @@ Deno.test("redirect targets: interfaces, CPUs and sockets by index, hashes by ke
   const byKey = maps.create(plan("devmap_hash", 4, 4, 1));
   assert.equal(byKey.write(word(1000), word(2)), 0);
   assert.equal(byKey.write(word(1001), word(2)), -ERRNO.E2BIG);
-  assert.equal(byKey.write(word(1002), word(2), 2), -ERRNO.ENOENT);
+  assert.equal(byKey.write(word(1000), word(0)), -ERRNO.EINVAL);
   assert.deepEqual(keysOf(byKey), [1000]);
   const queues = maps.create(plan("cpumap", 4, 4, 2));
   assert.equal(queues.write(word(0), word(20_000)), -ERRNO.EOVERFLOW);
