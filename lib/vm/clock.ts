@@ -5,6 +5,9 @@
  * @module
  */
 
+import { STATE } from "../runtime/state_code.ts";
+import type { HostState } from "./host_state.ts";
+
 /** Where the clocks start and how fast they run. All times are in nanoseconds. */
 export interface ClockOptions {
   /** CLOCK_MONOTONIC at the first reading; by default 1,000 seconds. */
@@ -27,8 +30,7 @@ const initialJiffies = (hz: number): bigint => BigInt((-300 * hz) >>> 0);
 
 /** Clocks that move when they are read. */
 export class Clock {
-  /** CLOCK_MONOTONIC at the next reading. */
-  now: bigint;
+  readonly #state: HostState;
   /** How far it moves with each reading. */
   readonly step: bigint;
   /** CLOCK_BOOTTIME minus CLOCK_MONOTONIC. */
@@ -41,14 +43,25 @@ export class Clock {
   /**
    * Sets the clocks.
    *
+   * @param state Where the time is kept.
    * @param options Start and step.
    */
-  constructor(options: ClockOptions = {}) {
+  constructor(state: HostState, options: ClockOptions = {}) {
+    this.#state = state;
     this.now = options.start ?? 1000n * SECOND;
     this.step = options.step ?? 1000n;
     this.suspended = options.suspended ?? 0n;
     this.tai = options.tai ?? NEW_YEAR - this.now;
     this.hz = Math.min(Math.max(options.hz ?? 250, 1), 1000);
+  }
+
+  /** CLOCK_MONOTONIC at the next reading. */
+  get now(): bigint {
+    return this.#state.number(STATE.now);
+  }
+
+  set now(now: bigint) {
+    this.#state.setNumber(STATE.now, now);
   }
 
   /**
@@ -58,7 +71,7 @@ export class Clock {
    */
   read(): bigint {
     const { now } = this;
-    this.now = BigInt.asUintN(64, now + this.step);
+    this.now = now + this.step;
     return now;
   }
 

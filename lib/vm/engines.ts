@@ -5,17 +5,16 @@
  */
 
 import type { IrFunction, Value } from "../ir/function.ts";
-import { VM_PIPELINE } from "../passes/pipeline.ts";
 import type { Metering } from "../targets/wasm/unit.ts";
 import type { Code } from "./code.ts";
 import { type Engine, type EngineName, interpreterEngine } from "./engine.ts";
 import type { Interpreter } from "./interpreter.ts";
+import type { Environment } from "./environment.ts";
 import { environmentBody } from "./inline_environment.ts";
 import { MapBodies } from "./inline_maps.ts";
 import type { HelperTable, KfuncTable } from "./machine.ts";
-import type { MapTable } from "./maps/table.ts";
 import type { GuestMemory } from "./memory.ts";
-import { WasmEngine } from "./wasm_engine.ts";
+import { pipelineFor, WasmEngine } from "./wasm_engine.ts";
 
 /** What programs run with. */
 export interface EngineParts {
@@ -26,7 +25,7 @@ export interface EngineParts {
   /** Kfuncs by name. */
   readonly kfuncs: KfuncTable;
   /** Their surroundings. */
-  readonly environment: { readonly maps: MapTable };
+  readonly environment: Environment;
 }
 
 /** Options of {@link makeEngine}. */
@@ -49,14 +48,14 @@ function inlinedBodies(
     const { id } = call.callee;
     const own = replaced[id] === undefined && helpers.get(id) === ours.get(id);
     if (!own || !ours.has(id)) return null;
-    return bodies.bodyOf(call) ?? environmentBody(call, environment.maps.cpus);
+    return bodies.bodyOf(call) ?? environmentBody(call, environment);
   };
 }
 
 /**
  * Makes an engine.
  *
- * @param name Which, the WebAssembly engine by default; in strict memory the interpreter runs everything.
+ * @param name Which, the WebAssembly engine by default.
  * @param code The program.
  * @param interpreter The interpreter of the same code.
  * @param parts What programs run with.
@@ -71,11 +70,11 @@ export function makeEngine(
   options: EngineOptions,
 ): Engine {
   const { memory, helpers, kfuncs } = parts;
-  if (name === "interpreter" || memory.level === "strict") return interpreterEngine(interpreter);
+  if (name === "interpreter") return interpreterEngine(interpreter);
   const { metering = "loops" } = options;
   // Where every instruction is counted, what runs must be what was written.
   const optimised = metering === "exact"
     ? {}
-    : { passes: VM_PIPELINE, bodyOf: inlinedBodies(parts, options.helpers ?? {}) };
+    : { passes: pipelineFor(memory.level), bodyOf: inlinedBodies(parts, options.helpers ?? {}) };
   return new WasmEngine(code, interpreter, { memory, helpers, kfuncs, metering, ...optimised });
 }

@@ -1,15 +1,28 @@
 /**
- * Calls of helpers that always return the same in a sandbox, as code: the only CPU, the only NUMA node.
+ * Calls of helpers that read the clocks, random numbers and who the task is, as code; and of those that always return the same.
  *
  * @module
  */
 
 import { Builder } from "../ir/builder.ts";
 import { IrFunction, type Value } from "../ir/function.ts";
-import { helperByName } from "../isa/helpers.ts";
+import { helperById } from "../isa/helpers.ts";
+import { clockReading, randomNumber, STATE, stateNumber } from "../runtime/state_code.ts";
+import type { Environment } from "./environment.ts";
+import type { CalledFunction } from "./helpers/registry.ts";
 
-const CURRENT_CPU = helperByName("get_smp_processor_id")!.id;
-const CURRENT_NODE = helperByName("get_numa_node_id")!.id;
+/** What makes the code of a helper. */
+type CodeOf = (env: Environment) => IrFunction;
+
+/** Helpers that read the state of the sandbox, which must lie in guest memory. */
+const READERS: { readonly [helper: string]: CodeOf | undefined } = {
+  ktime_get_ns: ({ state, clock }) => clockReading(state.address, clock.step, 0n),
+  ktime_get_boot_ns: ({ state, clock }) => clockReading(state.address, clock.step, clock.suspended),
+  ktime_get_tai_ns: ({ state, clock }) => clockReading(state.address, clock.step, clock.tai),
+  get_prandom_u32: ({ state }) => randomNumber(state.address),
+  get_current_pid_tgid: ({ state }) => stateNumber(state.address, STATE.pidTgid),
+  get_current_uid_gid: ({ state }) => stateNumber(state.address, STATE.uidGid),
+};
 
 function zero(name: string): IrFunction {
   const fn = new IrFunction(name);
@@ -18,14 +31,26 @@ function zero(name: string): IrFunction {
 }
 
 /**
- * The body for a call whose result the sandbox knows beforehand.
+ * Whether a helper reads the state of the sandbox.
+ *
+ * @param called What a program calls.
+ * @returns True if the state should lie in guest memory.
+ */
+export function readsState({ kind, name }: CalledFunction): boolean {
+  return kind === "helper" && Object.hasOwn(READERS, name);
+}
+
+/**
+ * The body for a call of such a helper.
  *
  * @param call Any call.
- * @param cpus Number of CPUs.
+ * @param env The environment.
  * @returns What does the same; null to leave the call.
  */
-export function environmentBody({ callee }: Value, cpus: number): IrFunction | null {
-  if (callee?.kind !== "helper") return null;
-  if (callee.id === CURRENT_CPU) return cpus === 1 ? zero("only_cpu") : null;
-  return callee.id === CURRENT_NODE ? zero("only_node") : null;
+export function environmentBody({ callee }: Value, env: Environment): IrFunction | null {
+  const name = callee?.kind === "helper" ? helperById(callee.id)?.name ?? "" : "";
+  if (name === "get_numa_node_id") return zero(name);
+  if (name === "get_smp_processor_id") return env.maps.cpus === 1 ? zero(name) : null;
+  if (env.state.address === 0 || env.memory.order !== "little") return null;
+  return Object.hasOwn(READERS, name) ? READERS[name]!(env) : null;
 }

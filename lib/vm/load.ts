@@ -27,6 +27,7 @@ import {
   calledFunctions,
 } from "./helpers/registry.ts";
 import type { HelperTable, KfuncTable } from "./machine.ts";
+import { readsState } from "./inline_environment.ts";
 import { KernelObjects } from "./kernel_objects.ts";
 import { MapTable } from "./maps/table.ts";
 import { GuestMemory, type MemoryLevel } from "./memory.ts";
@@ -251,6 +252,7 @@ export function loadSandbox(source: Program, options: SandboxOptions = {}): Sand
     resolve: (request) => given(request) ?? symbols.resolve(request),
   });
   fillMaps(program, symbols, maps);
+  if (calledFunctions(program).some(readsState)) environment.state.place();
   return {
     source,
     program,

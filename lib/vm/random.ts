@@ -4,32 +4,31 @@
  * @module
  */
 
-/** A generator of random numbers whose state can be taken and put back. */
+import { STATE } from "../runtime/state_code.ts";
+import type { HostState } from "./host_state.ts";
+
+/** Offsets of the words of the generator. */
+const [S0, S1, S2, S3] = [0, 4, 8, 12].map((at) => STATE.random + at);
+
+/** A generator of random numbers. */
 export class RandomSource {
-  readonly #state = new Int32Array(4);
+  readonly #state: HostState;
 
   /**
    * Starts a sequence.
    *
+   * @param state Where the words of the generator are kept.
    * @param seed Its seed, an integer; its low 32 bits count.
    */
-  constructor(seed: number) {
+  constructor(state: HostState, seed: number) {
+    this.#state = state;
     let s = seed | 0;
-    for (let i = 0; i < 4; i++) {
+    for (const at of [S0, S1, S2, S3]) {
       s = (s + 0x9e3779b9) | 0;
       let z = Math.imul(s ^ (s >>> 16), 0x85ebca6b);
       z = Math.imul(z ^ (z >>> 13), 0xc2b2ae35);
-      this.#state[i] = z ^ (z >>> 16);
+      state.setWord(at, z ^ (z >>> 16));
     }
-  }
-
-  /** The state; a copy. */
-  get state(): readonly number[] {
-    return [...this.#state];
-  }
-
-  set state(words: readonly number[]) {
-    this.#state.set(words.slice(0, 4));
   }
 
   /**
@@ -38,16 +37,15 @@ export class RandomSource {
    * @returns 32 random bits, unsigned.
    */
   next(): number {
-    const s = this.#state;
-    const product = Math.imul(s[1], 5);
+    const state = this.#state;
+    const s0 = state.word(S0), s1 = state.word(S1);
+    const product = Math.imul(s1, 5);
     const result = Math.imul((product << 7) | (product >>> 25), 9);
-    const t = s[1] << 9;
-    s[2] ^= s[0];
-    s[3] ^= s[1];
-    s[1] ^= s[2];
-    s[0] ^= s[3];
-    s[2] ^= t;
-    s[3] = (s[3] << 11) | (s[3] >>> 21);
+    const s2 = state.word(S2) ^ s0, s3 = state.word(S3) ^ s1;
+    state.setWord(S0, s0 ^ s3);
+    state.setWord(S1, s1 ^ s2);
+    state.setWord(S2, s2 ^ (s1 << 9));
+    state.setWord(S3, (s3 << 11) | (s3 >>> 21));
     return result >>> 0;
   }
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { STATE } from "../../runtime/state_code.ts";
 import type { Environment, TaskIdentity } from "../environment.ts";
 import type { KernelObjects } from "../kernel_objects.ts";
 import type { Region } from "../memory.ts";
@@ -74,12 +75,10 @@ const namespacePid: HelperFactory = (env) => (_context, r1, r2, r3, r4) => {
   return 0n;
 };
 
-const pair = (high: number, low: number): bigint => BigInt(high >>> 0) << 32n | BigInt(low >>> 0);
-
 /** Helpers that tell which task and CPU the program runs on, and random numbers. */
 export const TASK_HELPERS: HelperBodies = {
-  get_current_pid_tgid: (env) => () => pair(env.task.tgid, env.task.pid),
-  get_current_uid_gid: (env) => () => pair(env.task.gid, env.task.uid),
+  get_current_pid_tgid: ({ state }) => () => state.number(STATE.pidTgid),
+  get_current_uid_gid: ({ state }) => () => state.number(STATE.uidGid),
   get_current_comm: currentComm,
   get_current_cgroup_id: (env) => () => env.task.cgroups.at(-1) ?? 0n,
   get_current_ancestor_cgroup_id: ancestorCgroup,
