@@ -24,7 +24,8 @@ for (let seed = first; seed < first + count; seed++) {
   const context = Uint8Array.from({ length: 64 }, () => random.below(256));
   const hostile = seed % 4 !== 0;
   const insns = hostile ? hostileProgram(random) : randomProgram(seed).insns;
-  const level = "sandbox", metering = seed % 2 === 0 ? "exact" : "loops";
+  const level = seed % 3 === 0 ? "strict" : "sandbox";
+  const metering = seed % 2 === 0 ? "exact" : "loops";
   const start = performance.now();
   const { end, fallback, mismatch } = compareEngines(insns, context, {
     level,

@@ -115,6 +115,15 @@ export class Interpreter {
     return this.#machine.frames;
   }
 
+  /**
+   * Lets a program access its first frames, and not the others.
+   *
+   * @param depth How many.
+   */
+  openFrames(depth: number): void {
+    this.#machine.openFrames(depth);
+  }
+
   /** Slot of the next instruction in the whole code. */
   get pc(): number {
     return this.#machine.pc / STRIDE;

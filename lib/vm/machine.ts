@@ -143,6 +143,18 @@ export class Machine implements HelperContext {
   }
 
   /**
+   * Lets another engine's program access its first frames, and not the others.
+   *
+   * @param depth How many.
+   */
+  openFrames(depth: number): void {
+    if (this.memory.level === "sandbox") return;
+    this.#frames.forEach((frame, i) =>
+      i < depth ? this.memory.map(frame) : this.memory.unmap(frame)
+    );
+  }
+
+  /**
    * Forgets what ran before and enters a function.
    *
    * @param word Word index of its first instruction.
@@ -150,7 +162,8 @@ export class Machine implements HelperContext {
    * @param limit The most instructions to run.
    */
   start(word: number, args: readonly bigint[], limit: number): void {
-    while (this.depth > 0) this.memory.unmap(this.#frames[--this.depth]);
+    this.openFrames(0);
+    this.depth = 0;
     this.registers.fill(0, 0, REGISTER_WORDS);
     this.fault = null;
     this.#tail = null;

@@ -76,6 +76,14 @@ export interface MemoryOptions {
   readonly level?: MemoryLevel | undefined;
 }
 
+/** The limits of the pages of a number of bytes; the memory that holds them grows, and keeps what it has. */
+function limitsIn(memory: WebAssembly.Memory, byteLength: number): Int32Array<ArrayBuffer> {
+  const pages = byteLength >> PAGE_SHIFT;
+  const missing = pages * 4 - memory.buffer.byteLength;
+  if (missing > 0) memory.grow(Math.ceil(missing / WASM_PAGE));
+  return new Int32Array(memory.buffer as ArrayBuffer, 0, pages);
+}
+
 /** The address space of a program. `bytes`, `view` and the limits are replaced when it grows. */
 export class GuestMemory {
   /** Byte order of multi-byte accesses. */
@@ -92,6 +100,8 @@ export class GuestMemory {
   readLimits: Int32Array<ArrayBuffer>;
   /** For each page the offset in the storage at which stores end, 0 if they fault. */
   writeLimits: Int32Array<ArrayBuffer>;
+  /** What holds the limits, out of reach of programs. */
+  readonly limitStorage: { readonly read: WebAssembly.Memory; readonly write: WebAssembly.Memory };
   readonly #maximum: number;
   readonly #regions: Region[] = [];
   #used = NEAR_NULL;
@@ -110,9 +120,13 @@ export class GuestMemory {
     const buffer = this.storage.buffer as ArrayBuffer;
     this.bytes = new Uint8Array(buffer);
     this.view = new DataView(buffer);
-    const pages = WASM_PAGE >> PAGE_SHIFT;
-    this.readLimits = new Int32Array(pages);
-    this.writeLimits = new Int32Array(pages);
+    const limits = { initial: 1, maximum: MAXIMUM / WASM_PAGE };
+    this.limitStorage = {
+      read: new WebAssembly.Memory(limits),
+      write: new WebAssembly.Memory(limits),
+    };
+    this.readLimits = limitsIn(this.limitStorage.read, this.bytes.length);
+    this.writeLimits = limitsIn(this.limitStorage.write, this.bytes.length);
     if (this.level === "sandbox") this.#openLimits();
   }
 
@@ -167,12 +181,8 @@ export class GuestMemory {
     const buffer = this.storage.buffer as ArrayBuffer;
     this.bytes = new Uint8Array(buffer);
     this.view = new DataView(buffer);
-    const pages = this.bytes.length >> PAGE_SHIFT;
-    const { readLimits, writeLimits } = this;
-    this.readLimits = new Int32Array(pages);
-    this.readLimits.set(readLimits);
-    this.writeLimits = new Int32Array(pages);
-    this.writeLimits.set(writeLimits);
+    this.readLimits = limitsIn(this.limitStorage.read, this.bytes.length);
+    this.writeLimits = limitsIn(this.limitStorage.write, this.bytes.length);
     if (this.level === "sandbox") this.#openLimits();
   }
 

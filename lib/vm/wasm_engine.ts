@@ -11,6 +11,7 @@
 import { EpassError } from "../errors.ts";
 import type { IrFunction, Value } from "../ir/function.ts";
 import { liftContext } from "../lift/context.ts";
+import { VM_PIPELINE } from "../passes/pipeline.ts";
 import type { PassUse } from "../passes/selection.ts";
 import {
   FRAME_STRIDE,
@@ -26,7 +27,7 @@ import { type Engine, interpreterEngine, type RunLimits } from "./engine.ts";
 import { type Fault, type FaultKind, GuestFault } from "./fault.ts";
 import type { Interpreter, Outcome } from "./interpreter.ts";
 import type { Helper, HelperContext, HelperTable, KfuncTable } from "./machine.ts";
-import { GUEST_BASE, type GuestMemory } from "./memory.ts";
+import { GUEST_BASE, type GuestMemory, type MemoryLevel } from "./memory.ts";
 import { NO_PACKET, type PacketLoad } from "./packet_load.ts";
 import { faultAt, MODULE, trapSite } from "./wasm_fault.ts";
 import { wasmSource } from "./wasm_source.ts";
@@ -47,6 +48,17 @@ export interface WasmEngineOptions {
   readonly bodyOf?: ((call: Value) => IrFunction | null) | undefined;
   /** Whether helper ids mean what they mean to Linux; by default the format of the program tells. */
   readonly kernelHelpers?: boolean | undefined;
+}
+
+/**
+ * The passes that keep what a level promises: a range of memory is checked as a whole only where regions do not count.
+ *
+ * @param level How accesses are checked.
+ * @returns The passes, in order.
+ */
+export function pipelineFor(level: MemoryLevel): readonly PassUse[] {
+  if (level === "sandbox") return VM_PIPELINE;
+  return VM_PIPELINE.filter(({ pass }) => pass.name !== "loop-idiom");
 }
 
 /** Instructions between two looks at the clock. */
@@ -163,6 +175,7 @@ export class WasmEngine implements Engine, HelperContext {
     this.#uncounted = 0;
     this.#tail = 0;
     this.#fuel.value = this.#slice();
+    this.#interpreter.openFrames(1);
     try {
       const entry = pointer ? this.#roots.get(index)! : this.#entry(index);
       const result = enter(entry, this.#firstFrame, args);
@@ -238,6 +251,7 @@ export class WasmEngine implements Engine, HelperContext {
       name: `${MODULE}${this.#modules.length}`,
       order: program.order,
       metering: this.#options.metering ?? "loops",
+      strict: this.memory.level === "strict",
       lastFrame: this.#lastFrame,
       kernelHelpers,
     });
@@ -307,6 +321,8 @@ export class WasmEngine implements Engine, HelperContext {
     const helpers = module.helpers.map((helper, i) => [`h${i}`, this.#helperImport(helper, sites)]);
     return {
       memory: this.memory.storage,
+      read_limits: this.memory.limitStorage.read,
+      write_limits: this.memory.limitStorage.write,
       functions: this.#table,
       fuel: this.#fuel,
       ...imports,
@@ -460,6 +476,8 @@ export class WasmEngine implements Engine, HelperContext {
       throw new GuestFault("call-depth", "cannot call: all 8 frames are in use");
     }
     if (!this.#ensure(index)) throw this.#uncompiled(index);
+    const depth = (frame - this.#firstFrame) / FRAME_STRIDE + 1;
+    this.#interpreter.openFrames(depth + 1);
     try {
       return enter(this.#entry(index), frame + FRAME_STRIDE, args);
     } catch (error) {
@@ -468,6 +486,7 @@ export class WasmEngine implements Engine, HelperContext {
       throw new GuestFault(this.#fault.kind, this.#fault.message);
     } finally {
       this.#frame = frame;
+      this.#interpreter.openFrames(depth);
     }
   }
 

@@ -4,6 +4,9 @@
  * subtraction and one comparison, for which nothing is emitted where {@link SafeAccesses} knows it. An access whose
  * base is below `GUEST_BASE` is a null dereference, whatever its displacement.
  *
+ * In strict memory every page has a limit, in a memory that programs cannot reach: an access must end there at the
+ * latest. Accesses to the own frame at constant displacements need no check.
+ *
  * @module
  */
 
@@ -12,7 +15,7 @@ import type { Value } from "../../ir/function.ts";
 import { ATOMIC, type AtomicOp, type Size } from "../../isa/ops.ts";
 import type { CodeWriter } from "./code_writer.ts";
 import type { Expressions } from "./expressions.ts";
-import { FRAME_SIZE, GUEST_BASE } from "./host.ts";
+import { FRAME_SIZE, GUEST_BASE, LIMITS, PAGE_SHIFT } from "./host.ts";
 import type { WasmOp } from "./opcodes.ts";
 import type { SiteFault } from "./site.ts";
 import { ACCESS } from "./sizes.ts";
@@ -36,6 +39,8 @@ export interface AccessContext extends SafeAccesses {
   readonly expressions: Expressions;
   /** Byte order of the program. */
   readonly order: ByteOrder;
+  /** Whether accesses are checked against the limits of their page. */
+  readonly strict: boolean;
   /** Local with the offset of the frame. */
   readonly frame: number;
   /** Locals: an offset in memory (i32), an address, and the old content of memory (i64). */
@@ -60,15 +65,23 @@ export function writes({ op, fn }: Value): boolean {
 
 /** Pushes the offset in memory of an access. */
 function pushOffset(context: AccessContext, access: Value): Displacement {
-  const { code, expressions, frame } = context;
-  const base = access.args[0], { off } = access;
-  if (base.op === "frame") {
-    code.indexed("local.get", frame);
-    if (FRAME_SIZE + off >= 0) return FRAME_SIZE + off;
-    code.i32(FRAME_SIZE + off);
-    code.op("i32.add");
-    return 0;
+  const base = access.args[0], { off, size } = access;
+  if (base.op === "frame" && FRAME_SIZE + off >= 0) {
+    if (!context.strict || off + size <= 0) {
+      context.code.indexed("local.get", context.frame);
+      return FRAME_SIZE + off;
+    }
   }
+  const displacement = pushBase(context, access);
+  if (!context.strict) return displacement;
+  checkLimit(context, access, displacement);
+  return 0;
+}
+
+/** Pushes the offset in memory of the base of an access, with its displacement if that is negative. */
+function pushBase(context: AccessContext, access: Value): Displacement {
+  const { code, expressions } = context;
+  const base = access.args[0], { off } = access;
   // A negative displacement counts for the check; others only move an address away from the null page.
   const bias = Math.min(off, 0) - GUEST_BASE;
   if (context.isSafe(access)) {
@@ -77,6 +90,32 @@ function pushOffset(context: AccessContext, access: Value): Displacement {
     code.op("i32.add");
   } else checkedOffset(context, access, bias);
   return Math.max(off, 0);
+}
+
+/** Checks that the access at the offset on the stack ends before the limit of its page, and pushes it again. */
+function checkLimit(context: AccessContext, access: Value, displacement: Displacement): void {
+  const { code, offset } = context;
+  code.i32(displacement);
+  code.op("i32.add");
+  code.indexed("local.tee", offset);
+  code.i32(access.size);
+  code.op("i32.add");
+  code.indexed("local.get", offset);
+  code.i32(PAGE_SHIFT);
+  code.op("i32.shr_u");
+  code.i32(2);
+  code.op("i32.shl");
+  const limits = writes(access) ? LIMITS.write : LIMITS.read;
+  context.trapAt(code.access("i32.load", 0, limits), access);
+  code.op("i32.gt_u");
+  code.open("if");
+  code.indexed("local.get", offset);
+  code.op("i64.extend_i32_u");
+  code.i64(BigInt(GUEST_BASE - displacement));
+  code.op("i64.add");
+  context.wild(access, "out-of-bounds");
+  code.op("end");
+  code.indexed("local.get", offset);
 }
 
 function checkedOffset(context: AccessContext, access: Value, bias: number): void {

@@ -8,7 +8,15 @@ import { UnsupportedError } from "../../errors.ts";
 import type { Callee, Value } from "../../ir/function.ts";
 import type { CodeWriter } from "./code_writer.ts";
 import type { Expressions } from "./expressions.ts";
-import { FRAME_STRIDE, HELPER, NO_PACKET, PROGRAM_SIGNATURE } from "./host.ts";
+import {
+  FRAME_SIZE,
+  FRAME_STRIDE,
+  HELPER,
+  LIMITS,
+  NO_PACKET,
+  PAGE_SHIFT,
+  PROGRAM_SIGNATURE,
+} from "./host.ts";
 import { emitIntrinsic } from "./intrinsics.ts";
 import type { SiteFault } from "./site.ts";
 import { kfuncName, type WasmUnit } from "./unit.ts";
@@ -131,8 +139,40 @@ function callLocal(context: CallContext, call: Value, target: number): void {
   context.trapNext(context.site(call, "call-depth"));
   code.unreachable();
   code.op("end");
+  openFrame(context);
   pushArguments(context, call.args);
   code.indexed("call", index);
+  closeFrame(context);
+}
+
+/** In strict memory: lets the callee access its frame. */
+function openFrame(context: CallContext): void {
+  const { code, frame } = context;
+  setFrameLimit(context, () => {
+    code.indexed("local.get", frame);
+    code.i32(FRAME_STRIDE + FRAME_SIZE);
+    code.op("i32.add");
+  });
+}
+
+/** In strict memory: the frame of the callee is gone. */
+function closeFrame(context: CallContext): void {
+  setFrameLimit(context, () => context.code.i32(0));
+}
+
+/** Sets the limits of the page of the callee's frame. */
+function setFrameLimit({ unit, code, frame }: CallContext, pushLimit: () => void): void {
+  if (!unit.options.strict) return;
+  for (const memory of [LIMITS.read, LIMITS.write]) {
+    code.indexed("local.get", frame);
+    code.i32(PAGE_SHIFT);
+    code.op("i32.shr_u");
+    code.i32(2);
+    code.op("i32.shl");
+    pushLimit();
+    // A frame has a page, and the next frame the next one.
+    code.access("i32.store", 4, memory);
+  }
 }
 
 /** Calls a function, or a helper, by its address or id. */
@@ -157,9 +197,11 @@ function callAddress(context: CallContext, call: Value): void {
   code.indexed("call", unit.host("resolved"));
   continueElsewhere(context);
   code.op("else");
+  openFrame(context);
   pushArguments(context, args);
   code.indexed("local.get", callee);
   code.indirect("call_indirect", unit.types.index(PROGRAM_SIGNATURE));
+  closeFrame(context);
   code.op("end");
 }
 

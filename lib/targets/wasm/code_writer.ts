@@ -100,12 +100,15 @@ export class CodeWriter {
    *
    * @param op The instruction.
    * @param offset Constant added to the address.
+   * @param memory Index of the memory, that of the program by default.
    * @returns Where the instruction begins, in bytes.
    */
-  access(op: WasmOp, offset: number): number {
+  access(op: WasmOp, offset: number, memory: number = 0): number {
     const at = this.#out.length;
     this.#out.byte(WASM[op]);
-    this.#out.byte(0);
+    // Bit 6 of the alignment says that the index of a memory follows.
+    this.#out.byte(memory === 0 ? 0 : 0x40);
+    if (memory !== 0) this.#out.unsigned(memory);
     this.#out.unsigned(offset);
     return at;
   }

@@ -12,6 +12,10 @@ export const GUEST_BASE = 0x1_0000;
 export const FRAME_SIZE = 512;
 /** Bytes between the lowest bytes of two frames. */
 export const FRAME_STRIDE = 4096;
+/** Binary logarithm of the bytes of a page, each of which has a limit. */
+export const PAGE_SHIFT = 12;
+/** Indices of the memories with the limits for loads and stores. */
+export const LIMITS = { read: 1, write: 2 } as const;
 /** Times that a frame may pass `may_goto` (Linux: BPF_MAX_LOOPS). */
 export const MAY_GOTO_BUDGET = 0x80_0000;
 /** What `packet` returns for bytes outside the packet. */

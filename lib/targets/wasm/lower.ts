@@ -16,7 +16,7 @@ import { type CallContext, pushCall, pushPacketLoad } from "./calls.ts";
 import { CodeWriter } from "./code_writer.ts";
 import { Expressions } from "./expressions.ts";
 import { Folding } from "./folding.ts";
-import { frameBytesToClear } from "./frame_clearing.ts";
+import { frameWordsToClear } from "./frame_clearing.ts";
 import { FRAME_SIZE, GUEST_BASE, MAY_GOTO_BUDGET } from "./host.ts";
 import { dealLocals, type Locals } from "./locals.ts";
 import { makeReducible } from "./reducible.ts";
@@ -52,6 +52,7 @@ class Lowering implements AccessContext, CallContext {
   readonly code: CodeWriter = new CodeWriter();
   readonly expressions: Expressions;
   readonly order;
+  readonly strict: boolean;
   readonly frame = LOCAL.frame;
   readonly offset = LOCAL.offset;
   readonly address = LOCAL.address;
@@ -76,6 +77,7 @@ class Lowering implements AccessContext, CallContext {
     const { fn } = source;
     this.unit = unit;
     this.order = unit.options.order;
+    this.strict = unit.options.strict;
     this.#source = source;
     removeUnreachable(fn);
     this.#dominators = makeReducible(fn);
@@ -150,10 +152,10 @@ class Lowering implements AccessContext, CallContext {
   /** A frame begins as zeros, as far as that can be seen. */
   #clearFrame(): void {
     const { code } = this;
-    for (const [offset, size] of frameBytesToClear(this.#source.fn)) {
+    for (const offset of frameWordsToClear(this.#source.fn)) {
       code.indexed("local.get", LOCAL.frame);
       code.i64(0n);
-      code.access(size === 8 ? "i64.store" : "i64.store8", FRAME_SIZE + offset);
+      code.access("i64.store", FRAME_SIZE + offset);
     }
   }
 

@@ -9,7 +9,7 @@
  */
 
 import { ByteWriter } from "./byte_writer.ts";
-import { GUEST_BASE } from "./host.ts";
+import { GUEST_BASE, LIMITS, PAGE_SHIFT } from "./host.ts";
 import type { WasmFunction } from "./module.ts";
 import { BULK, TYPE, WASM } from "./opcodes.ts";
 
@@ -41,8 +41,10 @@ function putImmediates(out: ByteWriter, name: string, immediates: readonly strin
     return out.byte(first === undefined ? TYPE.empty : TYPES[first]);
   }
   if (name.includes(".load")) {
-    out.byte(0);
-    return out.unsigned(Number(first ?? 0));
+    // Alignment, with a bit that says that the index of a memory follows; no offset.
+    out.byte(first === undefined ? 0 : 0x40);
+    if (first !== undefined) out.unsigned(Number(first));
+    return out.unsigned(0);
   }
   if (name === "memory.size") return out.byte(0);
   for (const immediate of immediates) out.unsigned(Number(immediate));
@@ -78,22 +80,55 @@ function encodeBody(locals: readonly string[], steps: readonly Step[]): Uint8Arr
 /** Returns an answer if the number on the stack is not 0. */
 const answerIf = (answer: bigint): Step[] => ["if", `i64.const ${answer}`, "return", "end"];
 
-/** Sets a local to the bytes of memory that are left behind a range of some size; refuses an empty or greater one. */
-function limitOf(size: number, limit: number, refusal: bigint): Step[] {
+/** How ranges are checked: against the end of memory, or in strict memory against the limits of pages. */
+interface Checks {
+  readonly strict: boolean;
+}
+
+const MEMORY_SIZE: readonly Step[] = [
+  "memory.size",
+  "i64.extend_i32_u",
+  "i64.const 16",
+  "i64.shl",
+];
+
+/** Pushes the limit of the page of an offset. */
+const pageLimit = (offset: number, memory: number): Step[] => [
+  ...[`local.get ${offset}`, "i32.wrap_i64", `i32.const ${PAGE_SHIFT}`, "i32.shr_u"],
+  ...["i32.const 2", "i32.shl", `i32.load ${memory}`, "i64.extend_i32_u"],
+];
+
+/** Refuses where the counter is spent. */
+const refuseSpent = (refusal: bigint): Step[] => [
+  ...[`global.get ${FUEL}`, "i32.const 0", "i32.lt_s"],
+  ...answerIf(refusal),
+];
+
+/**
+ * Turns the address in a local into an offset, and sets another to the bytes in reach from there on; refuses where there
+ * are none.
+ */
+function reach(
+  { strict }: Checks,
+  memory: number,
+  address: number,
+  bytes: number,
+  refusal: bigint,
+): Step[] {
   return [
-    ...[`global.get ${FUEL}`, "i32.const 0", "i32.lt_s", ...answerIf(refusal)],
-    ...[`local.get ${size}`, "i64.eqz", ...answerIf(refusal)],
-    ...["memory.size", "i64.extend_i32_u", "i64.const 16", "i64.shl", `local.set ${limit}`],
-    ...[`local.get ${size}`, `local.get ${limit}`, "i64.gt_u", ...answerIf(refusal)],
-    ...[`local.get ${limit}`, `local.get ${size}`, "i64.sub", `local.set ${limit}`],
+    ...[`local.get ${address}`, `i64.const ${GUEST_BASE}`, "i64.sub", `local.tee ${address}`],
+    ...[...MEMORY_SIZE, "i64.ge_u", ...answerIf(refusal)],
+    ...(strict ? pageLimit(address, memory) : MEMORY_SIZE),
+    ...[`local.get ${address}`, "i64.sub", `local.tee ${bytes}`],
+    ...["i64.const 0", "i64.le_s", ...answerIf(refusal)],
   ];
 }
 
-/** Turns an address into an offset; refuses it beyond a limit. */
-function offsetOf(address: number, limit: number, refusal: bigint): Step[] {
+/** Refuses a size that is 0, or greater than the bytes in reach. */
+function refuseBeyond(size: number, bytes: number, refusal: bigint): Step[] {
   return [
-    ...[`local.get ${address}`, `i64.const ${GUEST_BASE}`, "i64.sub", `local.tee ${address}`],
-    ...[`local.get ${limit}`, "i64.gt_u", ...answerIf(refusal)],
+    ...[`local.get ${size}`, "i64.eqz", ...answerIf(refusal)],
+    ...[`local.get ${size}`, `local.get ${bytes}`, "i64.gt_u", ...answerIf(refusal)],
   ];
 }
 
@@ -106,11 +141,11 @@ const wrapped = (...locals: number[]): Step[] =>
   locals.flatMap((local) => [`local.get ${local}`, "i32.wrap_i64"]);
 
 /** `memory.copy(to, from, size)`. */
-function copyBody(): Uint8Array {
+function copyBody(checks: Checks): Uint8Array {
   return encodeBody(["i64"], [
-    ...limitOf(2, 3, 0n),
-    ...offsetOf(0, 3, 0n),
-    ...offsetOf(1, 3, 0n),
+    ...refuseSpent(0n),
+    ...[...reach(checks, LIMITS.write, 0, 3, 0n), ...refuseBeyond(2, 3, 0n)],
+    ...[...reach(checks, LIMITS.read, 1, 3, 0n), ...refuseBeyond(2, 3, 0n)],
     // A copy byte by byte would read what it wrote.
     ...["local.get 0", "local.get 1", "i64.sub", "local.get 2", "i64.lt_u", ...answerIf(0n)],
     ...charge(2),
@@ -120,10 +155,10 @@ function copyBody(): Uint8Array {
 }
 
 /** `memory.fill(to, byte, size)`. */
-function fillBody(): Uint8Array {
+function fillBody(checks: Checks): Uint8Array {
   return encodeBody(["i64"], [
-    ...limitOf(2, 3, 0n),
-    ...offsetOf(0, 3, 0n),
+    ...refuseSpent(0n),
+    ...[...reach(checks, LIMITS.write, 0, 3, 0n), ...refuseBeyond(2, 3, 0n)],
     ...charge(2),
     ...wrapped(0, 1, 2),
     ...["memory.fill", "i64.const 1"],
@@ -153,7 +188,7 @@ function loopTo(step: number, body: readonly Step[]): Step[] {
 }
 
 /** `memory.sum.uN(from, size)`: 16 bytes at a time, then the rest. */
-function sumBody(size: 1 | 2 | 4): Uint8Array {
+function sumBody(checks: Checks, size: 1 | 2 | 4): Uint8Array {
   const fourSums = [
     "local.get 5",
     "i64x2.extend_low_i32x4_u",
@@ -166,8 +201,8 @@ function sumBody(size: 1 | 2 | 4): Uint8Array {
   const load = { 1: "i64.load8_u", 2: "i64.load16_u", 4: "i64.load32_u" }[size];
   // Locals: 2 limit, then sum; 3 offset; 4 its end; 5 sums; 6 a vector.
   return encodeBody(["i64", "i32", "i32", "v128", "v128"], [
-    ...limitOf(1, 2, -1n),
-    ...offsetOf(0, 2, -1n),
+    ...refuseSpent(-1n),
+    ...[...reach(checks, LIMITS.read, 0, 2, -1n), ...refuseBeyond(1, 2, -1n)],
     ...["local.get 1", `i64.const ${MOST_SUMMED}`, "i64.gt_u", ...answerIf(-1n)],
     ...charge(1),
     ...[
@@ -202,29 +237,26 @@ function sumBody(size: 1 | 2 | 4): Uint8Array {
   ]);
 }
 
-/** Sets local 2 to no more than the bytes of memory from the address in a local on; makes that an offset. */
-function clampTo(address: number): Step[] {
+/** Sets local 2 to no more than the bytes in reach from an address. */
+function clampTo(checks: Checks, address: number): Step[] {
   return [
-    ...[`local.get ${address}`, `i64.const ${GUEST_BASE}`, "i64.sub", `local.tee ${address}`],
-    ...["local.get 3", "i64.ge_u", ...answerIf(0n)],
-    ...["local.get 2", "local.get 3", `local.get ${address}`, "i64.sub", "local.tee 6"],
-    ...["i64.gt_u", "if", "local.get 6", "local.set 2", "end"],
+    ...reach(checks, LIMITS.read, address, 3, 0n),
+    ...["local.get 2", "local.get 3", "i64.gt_u", "if", "local.get 3", "local.set 2", "end"],
   ];
 }
 
 /** `memory.same(a, b, count)`, and `memory.same.string`, which ends where both are 0: multiples of 16. */
-function sameBody(string: boolean): Uint8Array {
-  const nonzero = ["local.get 7", "v128.const", "i8x16.ne", "v128.and"];
-  // Locals: 3 size of memory; 4 offset of a; 5 its end; 6 what is left of memory; 7 a vector.
-  return encodeBody(["i64", "i32", "i32", "i64", "v128"], [
-    ...[`global.get ${FUEL}`, "i32.const 0", "i32.lt_s", ...answerIf(0n)],
-    ...["memory.size", "i64.extend_i32_u", "i64.const 16", "i64.shl", "local.set 3"],
-    ...[...clampTo(0), ...clampTo(1)],
+function sameBody(checks: Checks, string: boolean): Uint8Array {
+  const nonzero = ["local.get 6", "v128.const", "i8x16.ne", "v128.and"];
+  // Locals: 3 bytes in reach; 4 offset of a; 5 its end; 6 a vector.
+  return encodeBody(["i64", "i32", "i32", "v128"], [
+    ...refuseSpent(0n),
+    ...[...clampTo(checks, 0), ...clampTo(checks, 1)],
     // The offset of b is kept as its distance from that of a.
     ...[...wrapped(0), "local.tee 4", ...wrapped(2), "i32.const -16", "i32.and", "i32.add"],
     ...["local.set 5", "local.get 1", "local.get 0", "i64.sub", "local.set 1"],
     ...["block", "loop", "local.get 4", "local.get 5", "i32.ge_u", "br_if 1"],
-    ...["local.get 4", "v128.load", "local.tee 7"],
+    ...["local.get 4", "v128.load", "local.tee 6"],
     ...["local.get 4", ...wrapped(1), "i32.add", "v128.load", "i8x16.eq"],
     ...(string ? nonzero : []),
     ...["i8x16.all_true", "i32.eqz", "br_if 1"],
@@ -236,15 +268,18 @@ function sameBody(string: boolean): Uint8Array {
 
 /** Parameters and body by name. */
 const BODIES: {
-  readonly [name: string]: { readonly params: number; readonly body: () => Uint8Array };
+  readonly [name: string]: {
+    readonly params: number;
+    readonly body: (checks: Checks) => Uint8Array;
+  };
 } = {
   "memory.copy": { params: 3, body: copyBody },
   "memory.fill": { params: 3, body: fillBody },
-  "memory.same": { params: 3, body: () => sameBody(false) },
-  "memory.same.string": { params: 3, body: () => sameBody(true) },
-  "memory.sum.u8": { params: 2, body: () => sumBody(1) },
-  "memory.sum.u16": { params: 2, body: () => sumBody(2) },
-  "memory.sum.u32": { params: 2, body: () => sumBody(4) },
+  "memory.same": { params: 3, body: (checks) => sameBody(checks, false) },
+  "memory.same.string": { params: 3, body: (checks) => sameBody(checks, true) },
+  "memory.sum.u8": { params: 2, body: (checks) => sumBody(checks, 1) },
+  "memory.sum.u16": { params: 2, body: (checks) => sumBody(checks, 2) },
+  "memory.sum.u32": { params: 2, body: (checks) => sumBody(checks, 4) },
 };
 
 /**
@@ -261,10 +296,11 @@ export function isMemoryFunction(name: string): boolean {
  * The function that an intrinsic is.
  *
  * @param name Its name, one that {@link isMemoryFunction} knows.
+ * @param strict Whether pages have limits, in memories of their own.
  * @returns The function, of as many i64 as it has arguments, to an i64.
  */
-export function memoryFunction(name: string): WasmFunction {
+export function memoryFunction(name: string, strict: boolean): WasmFunction {
   const { params, body } = BODIES[name];
   const signature = { params: new Array<"i64">(params).fill("i64"), result: "i64" } as const;
-  return { name, signature, body: body() };
+  return { name, signature, body: body({ strict }) };
 }

@@ -44,6 +44,8 @@ export interface EncodedModule {
 const MAGIC = [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00];
 const SECTION = { type: 1, import: 2, function: 3, export: 7, code: 10 } as const;
 const KIND = { function: 0, table: 1, memory: 2, global: 3 } as const;
+/** The memories that are imported: the guest's, then the limits of its pages for loads and for stores. */
+const MEMORIES = ["memory", "read_limits", "write_limits"] as const;
 /** Names of the two levels of an import: all come from one module. */
 const HOST = "host";
 
@@ -95,21 +97,23 @@ function putTypes(out: ByteWriter, types: readonly WasmSignature[]): void {
   }
 }
 
-/** The memory, the table of functions and the counter, then the functions of the host. */
+/** The memories, the table of functions and the counter, then the functions of the host. */
 function putImports(
   out: ByteWriter,
   imports: readonly WasmImport[],
   types: SignatureTable,
 ): void {
-  out.unsigned(imports.length + 3);
+  out.unsigned(imports.length + 5);
   const named = (name: string, kind: number) => {
     out.name(HOST);
     out.name(name);
     out.byte(kind);
   };
-  named("memory", KIND.memory);
-  out.byte(0);
-  out.unsigned(1);
+  for (const memory of MEMORIES) {
+    named(memory, KIND.memory);
+    out.byte(0);
+    out.unsigned(1);
+  }
   named("functions", KIND.table);
   out.byte(TYPE.funcref);
   out.byte(0);
@@ -142,7 +146,7 @@ function putNames(
 }
 
 /**
- * Encodes a module. It imports from `host` the guest `memory`, the table `functions`, the mutable global `fuel` (i32),
+ * Encodes a module. It imports from `host` the guest `memory` and `read_limits`, `write_limits`, the table `functions`, the mutable global `fuel` (i32),
  * and the functions given; it exports its functions by their place, `f0` and on.
  *
  * @param name Its name, in stack traces.

@@ -37,6 +37,8 @@ export interface WasmOptions {
   readonly order: ByteOrder;
   /** How to count instructions. */
   readonly metering: Metering;
+  /** Whether accesses are checked against the limits of their page. */
+  readonly strict: boolean;
   /** Offset in memory of the last frame. */
   readonly lastFrame: number;
   /** Whether helper ids mean what they mean to Linux; otherwise any helper may continue elsewhere. */
@@ -137,7 +139,7 @@ export class WasmUnit {
 
   /** The intrinsics that are functions; they come behind those of the program. */
   get memoryFunctions(): WasmFunction[] {
-    return [...this.#memoryFunctions].map(memoryFunction);
+    return [...this.#memoryFunctions].map((name) => memoryFunction(name, this.options.strict));
   }
 
   /**
