@@ -20,6 +20,7 @@ import { DYNPTR_HELPERS, DYNPTR_KFUNCS } from "./dynptr.ts";
 import { ITERATOR_KFUNCS } from "./iterators.ts";
 import { LIST_KFUNCS } from "./lists.ts";
 import { LOCK_HELPERS, LOCK_KFUNCS } from "./locks.ts";
+import { LWT_HELPERS } from "./lwt.ts";
 import { MAP_HELPERS } from "./maps.ts";
 import { OBJECT_HELPERS, OBJECT_KFUNCS } from "./objects.ts";
 import { PACKET_KFUNCS } from "./packet_kfuncs.ts";
@@ -54,6 +55,7 @@ export const HELPERS: HelperBodies = {
   ...CONTROL_HELPERS,
   ...DYNPTR_HELPERS,
   ...LOCK_HELPERS,
+  ...LWT_HELPERS,
   ...MAP_HELPERS,
   ...OBJECT_HELPERS,
   ...PERF_HELPERS,

@@ -71,6 +71,9 @@ const cast = (protocol: number, family: number | null): HelperFactory => (env) =
   return family !== null && Number(socket.fields.family ?? 0) !== family ? 0n : u64(r1);
 };
 
+/** A socket is never of a kind that has no address of its own here. */
+const none: HelperFactory = () => () => 0n;
+
 const isFull = (socket: GuestSocket): boolean => extra(socket, "fullsock") !== 0n;
 
 /** The id of a cgroup of the current task, which stands for the owner of every socket. */
@@ -115,6 +118,10 @@ export const SOCKET_HELPERS: HelperBodies = {
   skc_to_tcp_sock: cast(PROTOCOL.TCP, null),
   skc_to_tcp6_sock: cast(PROTOCOL.TCP, 10),
   skc_to_udp6_sock: cast(PROTOCOL.UDP, 10),
+  skc_to_tcp_timewait_sock: none,
+  skc_to_tcp_request_sock: none,
+  skc_to_unix_sock: none,
+  skc_to_mptcp_sock: none,
   sk_assign: (env) => (_, _r1, r2, r3) => {
     const flags = u64(r3);
     const { context } = env;

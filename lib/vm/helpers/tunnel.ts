@@ -131,4 +131,10 @@ export const TUNNEL_HELPERS: HelperBodies = {
     target.set(tunnel.options);
     return BigInt(tunnel.options.length);
   },
+  // No packet comes out of IPsec.
+  skb_get_xfrm_state: (env) => ({ memory }, r1, _r2, r3, r4) => {
+    skbOf(env, r1);
+    memory.slice(r3, u32(r4), true).fill(0);
+    return failure("EINVAL");
+  },
 };

@@ -232,3 +232,28 @@ Deno.test("a SYN cookie is valid in the ACK of its flow only", () => {
   assert.equal(signed(run("xdp", text("stb [%r10-32], 1"))), -13n);
   assert.equal(signed(run("xdp", text("stb [%r10-52], 1"))), -13n);
 });
+
+Deno.test("an outer header is pushed in front of a packet, with its checksum", () => {
+  const text = `
+    mov %r6, %r1
+    stw [%r10-20], 0x00000045
+    stw [%r10-16], 0
+    stw [%r10-12], 0x00000440
+    stw [%r10-8], 0x0100000a
+    stw [%r10-4], 0x0200000a
+    mov %r2, 2
+    mov %r3, %r10
+    add %r3, -20
+    mov %r4, 20
+    call lwt_push_encap
+    jne %r0, 0, out
+    ldxw %r0, [%r6+0]
+  out:
+    exit`;
+  const { returnValue, packet } = run("lwt_xmit", text, { packet: new Uint8Array(34) });
+  assert.equal(returnValue, 40n);
+  const header = packet!.slice(14, 34);
+  const words = Array.from({ length: 10 }, (_, i) => header[2 * i] << 8 | header[2 * i + 1]);
+  const sum = words.reduce((a, b) => a + b);
+  assert.equal((sum & 0xffff) + (sum >> 16), 0xffff);
+});
