@@ -6,15 +6,17 @@ import { encodeModule, SignatureTable } from "../../../lib/targets/wasm/module.t
 const PAGE = 0x1_0000;
 
 /** An intrinsic over one page of memory, by its name. */
-function instantiate(name: string, left = 1_000_000) {
+function instantiate(name: string, left = 1_000_000, strict = false) {
   const memory = new WebAssembly.Memory({ initial: 1 });
   const table = new WebAssembly.Table({ element: "anyfunc", initial: 0 });
   const fuel = new WebAssembly.Global({ value: "i32", mutable: true }, left);
-  const { bytes } = encodeModule("test", [], [memoryFunction(name)], new SignatureTable());
-  const host = { memory, functions: table, fuel };
+  const { bytes } = encodeModule("test", [], [memoryFunction(name, strict)], new SignatureTable());
+  const [read, write] = [1, 1].map((initial) => new WebAssembly.Memory({ initial }));
+  const host = { memory, read_limits: read, write_limits: write, functions: table, fuel };
   const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { host });
   const call = instance.exports.f0 as (...args: bigint[]) => bigint;
-  return { bytes: new Uint8Array(memory.buffer), call, fuel };
+  const limits = { read: new Int32Array(read.buffer), write: new Int32Array(write.buffer) };
+  return { bytes: new Uint8Array(memory.buffer), call, fuel, limits };
 }
 
 /** Bytes that differ from their neighbours. */
@@ -124,6 +126,27 @@ Deno.test("ranges are counted by bytes, and refused where the counter is spent",
     equal(fuel.value, -200);
     equal(call(...args), refusal);
     equal(fuel.value, -200);
+  }
+});
+
+Deno.test("in strict memory the limits of pages count", () => {
+  const at = (offset: number) => BigInt(BASE + offset);
+  for (
+    const [name, args, refusal] of [
+      ["memory.copy", [at(4096), at(8192), 64n], 0n],
+      ["memory.fill", [at(4096), 1n, 64n], 0n],
+      ["memory.sum.u8", [at(8192), 64n], -1n],
+      ["memory.same", [at(8192), at(8192), 64n], 0n],
+    ] as const
+  ) {
+    const { call, limits } = instantiate(name, 1000, true);
+    equal(call(...args), refusal, name);
+    limits.write[1] = 4096 + 64;
+    limits.read[2] = 8192 + 64;
+    notEqual(call(...args), refusal, name);
+    limits.write[1]--;
+    limits.read[2]--;
+    equal(call(...args), name === "memory.same" ? 48n : refusal, name);
   }
 });
 
