@@ -81,12 +81,14 @@ function captured<T>(native: Native, run: () => T): { readonly result: T; readon
   libc.dup2(memory, 2);
   try {
     const result = run();
-    const bytes = buffer(Number(libc.lseek(memory, 0n, 2)));
+    const bytes = buffer(Math.max(0, Number(libc.lseek(memory, 0n, 2))));
     libc.lseek(memory, 0n, 0);
     libc.read(memory, bytes, BigInt(bytes.length));
     return { result, text: new TextDecoder().decode(bytes) };
   } finally {
-    libc.dup2(stderr, 2);
+    // Who has no standard error has none afterwards.
+    if (stderr < 0) libc.close(2);
+    else libc.dup2(stderr, 2);
     libc.close(stderr);
     libc.close(memory);
   }

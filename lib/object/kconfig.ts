@@ -63,6 +63,9 @@ export function kconfigLayout(btf: Btf): KconfigLayout {
   return { section: section?.id ?? 0, values, size: end };
 }
 
+/** Most bytes of all values. */
+const MAX_SIZE = 1 << 20;
+
 /** Numbers of `n`, `y` and `m` (enum libbpf_tristate). */
 const TRISTATE: Readonly<Record<string, bigint>> = { n: 0n, y: 1n, m: 2n };
 
@@ -110,6 +113,11 @@ export function kconfigContents(
   object: ElfObject,
   valueOf: (name: string) => bigint | string | null,
 ): Uint8Array {
+  if (layout.size > MAX_SIZE) {
+    throw new UnsupportedError(
+      `cannot load the program: its values of the kernel's configuration take ${layout.size} bytes`,
+    );
+  }
   const contents = new Uint8Array(layout.size);
   for (const value of layout.values) {
     const known = valueOf(value.name);
