@@ -125,6 +125,16 @@ function attemptsOf({ level = 0, passes }: CompileOptions): readonly (readonly P
     : [BPF_PIPELINES[level], ...BPF_ALTERNATIVES];
 }
 
+/**
+ * The passes that may run over functions.
+ *
+ * @param options How to compile.
+ * @returns Their names, each once.
+ */
+export function passNames(options: CompileOptions): string[] {
+  return [...new Set(attemptsOf(options).flat().map(({ pass }) => pass.name))];
+}
+
 /** The instructions of a function as they are, with what is attached to them. */
 function verbatimCode(fn: ProgramFunction): FunctionCode {
   const { section, first, last } = fn;
