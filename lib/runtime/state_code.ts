@@ -24,19 +24,33 @@ function begin(name: string, address: number): { b: Builder; state: Value } {
   return { b: new Builder(fn).atEnd(fn.newBlock()), state: fn.constant(address) };
 }
 
+/** How a clock is made of CLOCK_MONOTONIC: `(now / tick) * scale + ahead`, all in nanoseconds but for the scale. */
+export interface ClockForm {
+  /** How far CLOCK_MONOTONIC moves with each reading. */
+  readonly step: bigint;
+  /** Time between two ticks of the clock. */
+  readonly tick: bigint;
+  /** What a tick counts. */
+  readonly scale: bigint;
+  /** How far the clock is ahead. */
+  readonly ahead: bigint;
+}
+
 /**
  * Makes the reading of a clock, which moves it on.
  *
  * @param address Address of the state.
- * @param step How far the clock moves, nanoseconds.
- * @param ahead How far this clock is ahead of CLOCK_MONOTONIC, nanoseconds.
+ * @param form How the clock is made.
  * @returns A function without parameters.
  */
-export function clockReading(address: number, step: bigint, ahead: bigint): IrFunction {
+export function clockReading(address: number, form: ClockForm): IrFunction {
   const { b, state } = begin("clock_reading", address);
+  const by = (fn: "add" | "mul" | "div", value: Value, number: bigint, idle: bigint): Value =>
+    number === idle ? value : b.alu(fn, 64, value, b.fn.constant(number));
   const now = b.load(8, state, STATE.now);
-  b.store(8, state, STATE.now, b.alu("add", 64, now, b.fn.constant(step)));
-  b.ret(ahead === 0n ? now : b.alu("add", 64, now, b.fn.constant(ahead)));
+  b.store(8, state, STATE.now, by("add", now, form.step, 0n));
+  const ticks = by("div", now, form.tick, 1n);
+  b.ret(by("add", by("mul", ticks, form.scale, 1n), form.ahead, 0n));
   return b.fn;
 }
 

@@ -25,8 +25,6 @@ export interface ClockOptions {
 const SECOND = 1_000_000_000n;
 /** 2025-01-01 in TAI. */
 const NEW_YEAR = 1_735_689_637n * SECOND;
-/** Jiffies when a kernel starts, so that they soon exceed 32 bits: (u32)(-300 * HZ). */
-const initialJiffies = (hz: number): bigint => BigInt((-300 * hz) >>> 0);
 
 /** Clocks that move when they are read. */
 export class Clock {
@@ -37,8 +35,10 @@ export class Clock {
   readonly suspended: bigint;
   /** CLOCK_TAI minus CLOCK_MONOTONIC. */
   readonly tai: bigint;
-  /** Ticks of jiffies in a second. */
-  readonly hz: number;
+  /** Time between two ticks. */
+  readonly tick: bigint;
+  /** Jiffies at 0, such that they soon exceed 32 bits: (u32)(-300 * HZ). */
+  readonly firstJiffies: bigint;
 
   /**
    * Sets the clocks.
@@ -52,7 +52,9 @@ export class Clock {
     this.step = options.step ?? 1000n;
     this.suspended = options.suspended ?? 0n;
     this.tai = options.tai ?? NEW_YEAR - this.now;
-    this.hz = Math.min(Math.max(options.hz ?? 250, 1), 1000);
+    const hz = Math.min(Math.max(options.hz ?? 250, 1), 1000);
+    this.tick = SECOND / BigInt(hz);
+    this.firstJiffies = BigInt((-300 * hz) >>> 0);
   }
 
   /** CLOCK_MONOTONIC at the next reading. */
@@ -81,8 +83,7 @@ export class Clock {
    * @returns Nanoseconds.
    */
   readCoarse(): bigint {
-    const tick = SECOND / BigInt(this.hz);
-    return this.read() / tick * tick;
+    return this.read() / this.tick * this.tick;
   }
 
   /**
@@ -91,6 +92,6 @@ export class Clock {
    * @returns Jiffies, 64 bits.
    */
   jiffies(): bigint {
-    return initialJiffies(this.hz) + this.read() * BigInt(this.hz) / SECOND;
+    return this.firstJiffies + this.read() / this.tick;
   }
 }

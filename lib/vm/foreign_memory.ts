@@ -27,6 +27,20 @@ function isIn(space: AddressSpace, address: bigint): boolean {
   return space === "user" ? address < USER_END : address >= KERNEL_START;
 }
 
+/**
+ * Finds bytes in guest memory alone.
+ *
+ * @param memory Guest memory.
+ * @param address Address of the first byte, an unsigned 64-bit pattern.
+ * @param size How many bytes, at least 1.
+ * @returns The offset in the bytes of guest memory; -1 if they are not all there.
+ */
+export function guestOffset(memory: GuestMemory, address: bigint, size: number): number {
+  const offset = Number(address) - GUEST_BASE;
+  if (!(offset >= 0 && offset < memory.bytes.length)) return -1;
+  return offset + size <= memory.readLimits[offset >> PAGE_SHIFT] ? offset : -1;
+}
+
 /** The part of `size` bytes at an address, from its start, that guest memory has. */
 function guestPart(memory: GuestMemory, address: bigint, size: number): Uint8Array {
   const offset = Number(address) - GUEST_BASE;

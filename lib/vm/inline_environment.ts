@@ -14,11 +14,19 @@ import type { CalledFunction } from "./helpers/registry.ts";
 /** What makes the code of a helper. */
 type CodeOf = (env: Environment) => IrFunction;
 
+/** A clock that is ahead of CLOCK_MONOTONIC. */
+const ahead = ({ state, clock: { step } }: Environment, by: bigint): IrFunction =>
+  clockReading(state.address, { step, tick: 1n, scale: 1n, ahead: by });
+
 /** Helpers that read the state of the sandbox, which must lie in guest memory. */
 const READERS: { readonly [helper: string]: CodeOf | undefined } = {
-  ktime_get_ns: ({ state, clock }) => clockReading(state.address, clock.step, 0n),
-  ktime_get_boot_ns: ({ state, clock }) => clockReading(state.address, clock.step, clock.suspended),
-  ktime_get_tai_ns: ({ state, clock }) => clockReading(state.address, clock.step, clock.tai),
+  ktime_get_ns: (env) => ahead(env, 0n),
+  ktime_get_boot_ns: (env) => ahead(env, env.clock.suspended),
+  ktime_get_tai_ns: (env) => ahead(env, env.clock.tai),
+  ktime_get_coarse_ns: ({ state, clock: { step, tick } }) =>
+    clockReading(state.address, { step, tick, scale: tick, ahead: 0n }),
+  jiffies64: ({ state, clock: { step, tick, firstJiffies } }) =>
+    clockReading(state.address, { step, tick, scale: 1n, ahead: firstJiffies }),
   get_prandom_u32: ({ state }) => randomNumber(state.address),
   get_current_pid_tgid: ({ state }) => stateNumber(state.address, STATE.pidTgid),
   get_current_uid_gid: ({ state }) => stateNumber(state.address, STATE.uidGid),

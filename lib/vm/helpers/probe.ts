@@ -5,7 +5,13 @@
  */
 
 import type { Environment } from "../environment.ts";
-import { foreignError, readForeign, readForeignString, TASK_SIZE } from "../foreign_memory.ts";
+import {
+  foreignError,
+  guestOffset,
+  readForeign,
+  readForeignString,
+  TASK_SIZE,
+} from "../foreign_memory.ts";
 import { GuestFault } from "../fault.ts";
 import type { AddressSpace } from "../providers.ts";
 import { failure, type HelperBodies, type HelperFactory, result, u32, u64 } from "./body.ts";
@@ -18,8 +24,18 @@ function copyBytes(
   size: number,
   address: bigint,
 ): bigint {
+  const { memory, providers } = env;
+  if (size > 0 && providers.readMemory === undefined) {
+    // The common case, without views.
+    const from = guestOffset(memory, address, size);
+    const to = memory.check(target, size, true);
+    if (from >= 0) {
+      memory.bytes.copyWithin(to, from, from + size);
+      return 0n;
+    }
+  }
   const source = readForeign(env, space, address, size);
-  const bytes = env.memory.slice(target, size, true);
+  const bytes = memory.slice(target, size, true);
   if (source !== null) {
     bytes.set(source);
     return 0n;

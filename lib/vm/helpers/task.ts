@@ -50,13 +50,23 @@ const currentTask: HelperFactory = (env) => {
   };
 };
 
-const currentComm: HelperFactory = (env) => (_context, r1, r2) => {
-  const name = taskName(env);
-  const target = env.memory.slice(r1, u32(r2), true);
-  if (target.length === 0) return failure("EINVAL");
-  target.fill(0);
-  target.set(name.subarray(0, target.length - 1));
-  return 0n;
+const currentComm: HelperFactory = (env) => {
+  let name = taskName(env), named = env.task;
+  return (_context, r1, r2) => {
+    const { memory, task } = env;
+    const size = u32(r2);
+    if (size === 0) return failure("EINVAL");
+    if (named !== task) {
+      name = taskName(env);
+      named = task;
+    }
+    const at = memory.check(r1, size, true);
+    const { bytes } = memory;
+    const copied = Math.min(name.length, size - 1);
+    for (let i = 0; i < copied; i++) bytes[at + i] = name[i];
+    bytes.fill(0, at + copied, at + size);
+    return 0n;
+  };
 };
 
 const ancestorCgroup: HelperFactory = (env) => (_context, r1) => env.task.cgroups[s32(r1)] ?? 0n;
