@@ -38,7 +38,7 @@ function programOf(body: string): string {
 /** The most instructions per second in any round, in millions. */
 function measure(text: string, rounds: number): number {
   const { insns } = assemble(text, { syntax: "mnemonic" });
-  const vm = Vm.loadSync(loadProgram(encode(insns), { from: "raw" }));
+  const vm = Vm.loadSync(loadProgram(encode(insns), { from: "raw" }), { engine: "interpreter" });
   vm.registerHelper(5, (_context, r1) => r1);
   let best = 0;
   for (let i = 0; i < rounds; i++) {

@@ -31,7 +31,7 @@ function frame(source: readonly number[]): Uint8Array {
 
 /** The firewall in a sandbox with one blocked address: runs it on a frame. */
 function firewall(program: Program): (frame: Uint8Array) => string {
-  const vm = Vm.loadSync(program, { programs: ["firewall"] });
+  const vm = Vm.loadSync(program, { programs: ["firewall"], metering: "exact" });
   const { blocked } = vm.maps;
   const address = new DataView(Uint8Array.from(BLOCKED).buffer).getUint32(0, true);
   const key = { prefix_length: 32, address };

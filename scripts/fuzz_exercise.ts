@@ -159,7 +159,7 @@ function exerciseOutputs(exercise: Exercise, program: Program, options: CompileO
 
 function exerciseRuns(exercise: Exercise, program: Program): void {
   exercise.step("run", () => {
-    const vm = Vm.loadSync(program, { missing: "call" });
+    const vm = Vm.loadSync(program, { missing: "call", engine: "interpreter" });
     vm.registerHelper(1, (_context, r1) => r1);
     for (const { index } of program.functions.slice(0, RUNS)) {
       vm.run({ function: index, context: new Uint8Array(64), limit: LIMIT });

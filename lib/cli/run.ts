@@ -18,12 +18,12 @@ import {
   inputArgument,
   jsonFlag,
   naming,
-  parseCount,
   progFlag,
   readInput,
   utf8,
 } from "./context.ts";
 import { UsageError } from "./failure.ts";
+import { countFlag, countFrom, switchFlag, textFlag } from "./flags.ts";
 import type { Host } from "./host.ts";
 import { fillMaps, mapContents, mapsJson, mapsText } from "./run_maps.ts";
 import { packetsJson, packetsText, resultJson, resultText, type Timing } from "./run_report.ts";
@@ -95,6 +95,7 @@ async function loadOptions(host: Host, flags: Flags, program: Program): Promise<
   const file = maps === undefined ? undefined : await host.read(maps);
   return {
     engine,
+    metering: "exact",
     level,
     type,
     seed,
@@ -224,12 +225,6 @@ async function run(this: CliContext, flags: Flags, input: string): Promise<void>
   if (faulty !== undefined) throw faultError(input, faulty);
 }
 
-const textFlag = (placeholder: string, brief: string) =>
-  ({ kind: "parsed", parse: String, optional: true, placeholder, brief }) as const;
-
-const countFlag = (placeholder: string, brief: string) =>
-  ({ kind: "parsed", parse: parseCount, optional: true, placeholder, brief }) as const;
-
 const listFlag = (placeholder: string, brief: string) =>
   ({ kind: "parsed", parse: String, variadic: true, optional: true, placeholder, brief }) as const;
 
@@ -265,27 +260,15 @@ export const runCommand: Command<CliContext> = buildCommand({
       },
       cpus: countFlag("N", "How many CPUs per-CPU maps have values for (by default 1)"),
       seed: countFlag("S", "Seed of the random numbers (by default 1)"),
-      repeat: {
-        kind: "parsed",
-        parse: parseCount,
-        default: "1",
-        placeholder: "N",
-        brief: "How often to run on each packet; the last result is shown, and the time",
-      },
+      repeat: countFrom(
+        "N",
+        "1",
+        "How often to run on each packet; the last result is shown, and the time",
+      ),
       limit: countFlag("N", "Most instructions to run (by default 100 million)"),
       timeout: countFlag("MS", "Most milliseconds to run (by default as long as it takes)"),
-      trace: {
-        kind: "boolean",
-        default: false,
-        withNegated: false,
-        brief: "Print each instruction and the registers that it changes",
-      },
-      dumpMaps: {
-        kind: "boolean",
-        default: false,
-        withNegated: false,
-        brief: "Print what is in the maps afterwards",
-      },
+      trace: switchFlag("Print each instruction and the registers that it changes"),
+      dumpMaps: switchFlag("Print what is in the maps afterwards"),
       out: textFlag("FILE", "Write the packet afterwards, or a capture file of those that go on"),
       json: jsonFlag,
     },

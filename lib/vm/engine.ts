@@ -8,7 +8,7 @@ import type { Interpreter, Outcome } from "./interpreter.ts";
 import type { PacketLoad } from "./packet_load.ts";
 
 /** The engines by name. */
-export const ENGINES = ["interpreter", "wasm"] as const;
+export const ENGINES = ["wasm", "interpreter"] as const;
 
 /** What runs programs. */
 export type EngineName = (typeof ENGINES)[number];

@@ -89,7 +89,7 @@ function mutate(code: Allocated, random: Random): string {
 
 function run({ program, context }: Lifted, codes: ReadonlyMap<number, FunctionCode>): RunResult {
   const { bytes } = rewriteProgram(program, codes, { to: "raw" });
-  const vm = Vm.loadSync(loadProgram(bytes, { from: "raw" }));
+  const vm = Vm.loadSync(loadProgram(bytes, { from: "raw" }), { engine: "interpreter" });
   vm.registerHelper(5, (_context, r1) => r1);
   return vm.run({ context, limit: 100_000 });
 }

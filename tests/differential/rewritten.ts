@@ -35,7 +35,7 @@ export interface Comparison {
 const LIMIT = 200_000;
 
 function run(program: Program, context: Uint8Array): RunResult {
-  const vm = Vm.loadSync(program);
+  const vm = Vm.loadSync(program, { engine: "interpreter" });
   vm.registerHelper(5, (_context, r1) => r1);
   return vm.run({ context, limit: LIMIT });
 }

@@ -17,7 +17,7 @@ Deno.test("random programs end, fault only on purpose, and are the same for the 
     );
     const program = loadProgram(bytes, { from: "raw" });
     assert.ok(program.functions.every(({ entangled }) => entangled === ""));
-    const vm = Vm.loadSync(program);
+    const vm = Vm.loadSync(program, { engine: "interpreter", level: "strict" });
     vm.registerHelper(5, (_context, r1) => r1);
     const { fault } = vm.run({ context, limit: 20_000 });
     kinds.set(fault?.kind ?? "none", (kinds.get(fault?.kind ?? "none") ?? 0) + 1);
@@ -36,7 +36,7 @@ Deno.test("random programs end, fault only on purpose, and are the same for the 
 Deno.test("random programs without faults run to their end", () => {
   for (let seed = 0; seed < 200; seed++) {
     const { insns, context } = randomProgram(seed, { faults: 0 });
-    const vm = Vm.loadSync(loadProgram(encode(insns), { from: "raw" }));
+    const vm = Vm.loadSync(loadProgram(encode(insns), { from: "raw" }), { engine: "interpreter" });
     vm.registerHelper(5, (_context, r1) => r1);
     assert.equal(vm.run({ context }).fault, null);
   }

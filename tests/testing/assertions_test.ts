@@ -13,11 +13,12 @@ import {
   packet,
   udp,
   Vm,
+  type VmOptions,
 } from "../../lib/testing.ts";
 import { ROOT } from "../support.ts";
 
-const load = (name: string) =>
-  Vm.load(new Uint8Array(readFileSync(join(ROOT, "testdata", "objects", name))));
+const load = (name: string, options: VmOptions = {}) =>
+  Vm.load(new Uint8Array(readFileSync(join(ROOT, "testdata", "objects", name))), options);
 
 /** The message of an assertion that fails. */
 function messageOf(step: () => void): string {
@@ -73,8 +74,8 @@ Deno.test("a packet that is not expected is shown by layers", async () => {
 });
 
 Deno.test("a fault is told with its source line", async () => {
-  const firewall = (await load("firewall.o")).program("firewall");
-  const result = firewall.run({ packet: packet(ethernet()), limit: 20 });
+  const vm = await load("firewall.o", { engine: "interpreter" });
+  const result = vm.program("firewall").run({ packet: packet(ethernet()), limit: 20 });
   assert.match(
     messageOf(() => assertReturned(result)),
     /^the program faulted: cannot continue: the instruction limit is reached\n {2}in firewall, instruction at slot \d+\n {2}.*firewall\.c:\d+: \S/,

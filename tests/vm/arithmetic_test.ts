@@ -32,7 +32,9 @@ function results(
   order: "little" | "big" = "little",
 ): bigint[] {
   const loads = [new Instruction(LOAD, 2, 1, 8), new Instruction(LOAD, 0, 1, 0)];
-  const vm = Vm.loadSync(programOf([...loads, ...insns, new Instruction(EXIT)], order));
+  const vm = Vm.loadSync(programOf([...loads, ...insns, new Instruction(EXIT)], order), {
+    engine: "interpreter",
+  });
   const context = new Uint8Array(16);
   const view = new DataView(context.buffer);
   return pairs.map(([a, b]) => {

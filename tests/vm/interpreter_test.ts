@@ -204,7 +204,7 @@ Deno.test("a function is chosen by name or index", () => {
   assert.equal(vm.run({ function: vm.source.functions[1].name }).instructionCount, 2);
   assert.throws(() => vm.run({ function: "nobody" }), EpassError);
   assert.throws(() => vm.run({ function: 7 }), EpassError);
-  assert.throws(() => Vm.loadSync(programOf([])).run(), EpassError);
+  assert.throws(() => Vm.loadSync(programOf([]), { engine: "interpreter" }).run(), EpassError);
 });
 
 Deno.test("steps agree with a run", () => {
@@ -259,7 +259,9 @@ Deno.test("random instruction streams end in a result or a fault", () => {
         bytes.fill(random.chance(0.5) ? 0 : 255, at + 5, at + 8);
       }
     }
-    const vm = Vm.loadSync(programOf(decode(bytes), random.chance(0.5) ? "little" : "big"));
+    const vm = Vm.loadSync(programOf(decode(bytes), random.chance(0.5) ? "little" : "big"), {
+      engine: "interpreter",
+    });
     vm.registerHelper(5, (context, r1) => context.memory.load(r1, 8));
     const { fault, instructionCount } = vm.run({ context: bytes, packet: bytes, limit: 3000 });
     assert.ok(instructionCount <= 3000);
@@ -272,7 +274,9 @@ Deno.test("jumps and calls far outside are faults", () => {
     syntax: "mnemonic",
   });
   for (let at = 0; at < insns.length; at++) {
-    const { fault } = Vm.loadSync(programOf(insns.slice(at))).run({ limit: 100 });
+    const { fault } = Vm.loadSync(programOf(insns.slice(at)), { engine: "interpreter" }).run({
+      limit: 100,
+    });
     assert.ok(fault === null || fault.message !== "");
   }
 });

@@ -18,9 +18,9 @@ export function assembled(text: string): Program {
   return programOf(assemble(text, { syntax: "mnemonic" }).insns);
 }
 
-/** A virtual machine for a program in the mnemonic syntax; helper 5 returns its first argument. */
+/** An interpreter for a program in the mnemonic syntax; helper 5 returns its first argument. */
 export function vmOf(text: string, options: VmOptions = {}): Vm {
-  const vm = Vm.loadSync(assembled(text), options);
+  const vm = Vm.loadSync(assembled(text), { engine: "interpreter", ...options });
   vm.registerHelper(5, (_context, r1) => r1);
   return vm;
 }

@@ -108,7 +108,7 @@ function crowded(values: number, stack: string, bytes: number): Program {
 }
 
 function result(program: Program): bigint {
-  const vm = Vm.loadSync(program);
+  const vm = Vm.loadSync(program, { engine: "interpreter" });
   vm.registerHelper(5, (_context, r1) => r1);
   const { fault, returnValue } = vm.run({
     context: Uint8Array.from({ length: 64 }, (_, i) => i * 7),

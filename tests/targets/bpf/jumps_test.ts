@@ -50,7 +50,7 @@ class Code {
 
 /** Runs a program whose r1 is the context. */
 function run(insns: readonly Instruction[], limit = 3_000_000): string {
-  const result = Vm.loadSync(loadProgram(encode(insns), { from: "raw" }))
+  const result = Vm.loadSync(loadProgram(encode(insns), { from: "raw" }), { engine: "interpreter" })
     .run({ context: new Uint8Array(8), limit });
   return result.fault === null ? `0x${result.returnValue.toString(16)}` : result.fault.message;
 }

@@ -30,7 +30,9 @@ const compile = (fn: IrFunction, cpu: Version): FunctionCode =>
   compileToBpf(fn, { cpu, order: "little", check: true });
 
 function resultOf({ insns }: FunctionCode, memory: Uint8Array): bigint {
-  const { returnValue, fault } = Vm.loadSync(loadProgram(encode(insns), { from: "raw" }))
+  const { returnValue, fault } = Vm.loadSync(loadProgram(encode(insns), { from: "raw" }), {
+    engine: "interpreter",
+  })
     .run({ context: memory.slice() });
   assert.equal(fault, null);
   return returnValue;
@@ -213,7 +215,7 @@ Deno.test("random programs for older versions: nothing newer in what is lifted, 
     const { insns, context } = randomProgram(seed);
     const program = loadProgram(encode(insns), { from: "raw" });
     const run = (bytes: Uint8Array) => {
-      const vm = Vm.loadSync(loadProgram(bytes, { from: "raw" }));
+      const vm = Vm.loadSync(loadProgram(bytes, { from: "raw" }), { engine: "interpreter" });
       vm.registerHelper(5, (_context, r1) => r1);
       return vm.run({ context, limit: 200_000 });
     };
