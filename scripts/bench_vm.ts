@@ -26,6 +26,7 @@ const sizeOf = (name: string): number => name === "copy" ? 65_536 : 16_384;
 /** Engines, by the name of their column. */
 const ENGINES: { readonly [name: string]: VmOptions } = {
   "wasm": { engine: "wasm" },
+  "strict": { engine: "wasm", level: "strict" },
   "exact": { engine: "wasm", metering: "exact" },
   "interpreter": { engine: "interpreter" },
 };
