@@ -324,6 +324,7 @@ function runInSandbox(
   file: MapFile,
   packet: Uint8Array,
   ctx: Uint8Array,
+  linear?: number,
 ): Outcome | string {
   const program = loadProgram(new TextEncoder().encode(text), { from: "asm" });
   const vm = Vm.loadSync(program, {
@@ -333,7 +334,7 @@ function runInSandbox(
     missing: "load",
     providers: { device: (ifindex) => ifindex === 1 ? { mtu: 65_536 } : null },
   });
-  const run = vm.program().run({ packet, ctx });
+  const run = vm.program().run({ packet, ctx, linear });
   if (run.fault !== null) return `${run.fault.kind}: ${run.fault.message}`;
   const [{ map }] = Object.values(vm.maps);
   return {
@@ -430,4 +431,42 @@ export function referee(kernel: Kernel, type: string, count: number, seed: numbe
     }
   }
   return { runs, refused, calls, differences };
+}
+
+/** Calls whose results depend on how much of a packet is linear. */
+const LINEAR_CALLS: ReadonlySet<string> = new Set([
+  "skb_load_bytes_relative",
+  "ldabsb",
+  "ldabsh",
+  "ldabsw",
+]);
+
+/**
+ * Compares random tc programs on packets that are all in memory with the same on packets that are only in part.
+ *
+ * @param count How many programs.
+ * @param seed Seed of the programs and packets.
+ * @returns What differs, with the program.
+ */
+export function compareLinearity(count: number, seed: number): string[] {
+  const type = "sched_cls";
+  const differences: string[] = [];
+  for (let i = 0; i < count; i++) {
+    const random = new Random(Math.imul(seed, 7919) + i);
+    const sequence = Array.from({ length: 1 + random.below(6) }, () => random.of(TC_CALLS)(random))
+      .filter(({ name }) => !LINEAR_CALLS.has(name));
+    const packet = randomFrame(random);
+    const context = randomContext(type, random, packet.length);
+    const text = source(type, sequence), file = fileOf(type, random);
+    const run = (linear?: number) =>
+      runInSandbox("interpreter", text, file, packet, context, linear);
+    const [whole, part] = [run(), run(54 + random.below(100))];
+    if (typeof whole === "string" || typeof part === "string") {
+      if (whole !== part) differences.push(`#${i} ${describe(type, sequence)}\n  ${whole} ${part}`);
+      continue;
+    }
+    const found = difference(type, whole, part);
+    if (found !== "") differences.push(`#${i} ${describe(type, sequence)}\n  ${found}`);
+  }
+  return differences;
 }
