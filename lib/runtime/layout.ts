@@ -16,6 +16,14 @@
  * buckets, so that elements keep their addresses. An update of an existing element takes the spare element and leaves the
  * old one, unchanged, as the next spare: a program that holds a pointer to it sees the old value, as in the kernel.
  *
+ * A trie is a header, the address of the root, and nodes; intermediate ones, where two prefixes part, have no value:
+ *
+ * ```text
+ * node     +0 and +4 address of the child for a bit of 0 or 1 behind the prefix, 0 if there is none
+ *          +8 length of the prefix in bits   +12 1 if it has a value   +16 bits in network order, rounded up to 8 bytes
+ *          then the value
+ * ```
+ *
  * The hash of a key: its bytes are taken as 32-bit words, least significant byte first, the last one filled up with zeros; from
  * the size of the key on, each is mixed in by `h = (h ^ word) * WORD; h ^= h >>> 15`, and the end is `h *= END; h ^= h >>> 13`.
  *
@@ -54,6 +62,29 @@ export interface HashGeometry {
   readonly inPlace: boolean;
   /** Whether it makes room by removing elements, so that look-ups leave a mark. */
   readonly evicts: boolean;
+}
+
+/** Where a trie lies. */
+export interface TrieGeometry {
+  /** Address of the header. */
+  readonly header: number;
+  /** Bytes of the bits in a key. */
+  readonly dataSize: number;
+  /** Offset of the value in a node. */
+  readonly valueOffset: number;
+}
+
+/** Offsets in a node of a trie. */
+export const TRIE_NODE = { children: 0, prefix: 8, hasValue: 12, data: 16 } as const;
+
+/**
+ * The most nodes on a way through a trie: prefixes grow on it.
+ *
+ * @param dataSize Bytes of the bits in a key.
+ * @returns One for each length of a prefix.
+ */
+export function trieDepth(dataSize: number): number {
+  return 8 * dataSize + 1;
 }
 
 /** Flags of an update that can be made into code: create or replace, create only, replace only. */

@@ -17,9 +17,11 @@ import { helperByName } from "../isa/helpers.ts";
 import { arrayLookup, arrayUpdate } from "../runtime/array_code.ts";
 import { hashDelete, hashLookup, hashUpdate } from "../runtime/hash_code.ts";
 import { MAX_CODE_BYTES, UPDATE_FLAG } from "../runtime/layout.ts";
+import { MAX_TRIE_BYTES, trieLookup } from "../runtime/trie_code.ts";
 import { ArrayMap } from "./maps/array.ts";
 import { HashMap } from "./maps/hash_map.ts";
 import { HashOfMaps } from "./maps/inner_map.ts";
+import { LpmTrie } from "./maps/lpm_trie.ts";
 import { type GuestMap, MAP_FLAG } from "./maps/map.ts";
 import type { MapTable } from "./maps/table.ts";
 
@@ -37,6 +39,9 @@ function constantOf(call: Value, index: number): number {
 
 function lookupBody(map: GuestMap): IrFunction | null {
   if (map instanceof ArrayMap) return arrayLookup(map.geometry);
+  if (map instanceof LpmTrie) {
+    return map.geometry.dataSize <= MAX_TRIE_BYTES ? trieLookup(map.geometry) : null;
+  }
   return isCodeHash(map) ? hashLookup(map.geometry) : null;
 }
 

@@ -22,12 +22,12 @@ import { VM_PIPELINE } from "../../lib/passes/pipeline.ts";
 import { runPasses } from "../../lib/passes/run.ts";
 import { arrayLookup, arrayUpdate } from "../../lib/runtime/array_code.ts";
 import { hashDelete, hashLookup, hashUpdate } from "../../lib/runtime/hash_code.ts";
+import { trieLookup } from "../../lib/runtime/trie_code.ts";
 import { translate } from "../../lib/vm/code.ts";
 import { Environment } from "../../lib/vm/environment.ts";
 import { bindHelpers } from "../../lib/vm/helpers/registry.ts";
 import { MapBodies } from "../../lib/vm/inline_maps.ts";
 import { Interpreter, type Outcome } from "../../lib/vm/interpreter.ts";
-import { HashMap } from "../../lib/vm/maps/hash_map.ts";
 import type { GuestMap } from "../../lib/vm/maps/map.ts";
 import { MapTable } from "../../lib/vm/maps/table.ts";
 import { GUEST_BASE, GuestMemory } from "../../lib/vm/memory.ts";
@@ -142,10 +142,21 @@ const PLANS: readonly (readonly [MapPlan, cpus: number, inlined: number])[] = [
   [plan("percpu_hash", 4, 8, 40), 1, 5],
   [plan("lru_hash", 4, 8, 40), 1, 5],
   [plan("lru_percpu_hash", 6, 8, 40), 2, 5],
+  [plan("lpm_trie", 5, 8, 300), 1, 1],
+  [plan("lpm_trie", 8, 8, 300), 1, 1],
+  [plan("lpm_trie", 11, 3, 300), 1, 1],
+  [plan("lpm_trie", 12, 8, 300), 1, 1],
+  [plan("lpm_trie", 20, 8, 300), 1, 0],
 ];
 
 function randomKey({ map }: Bench, dice: Dice): Uint8Array {
   const key = new Uint8Array(map.keySize);
+  if (map.typeName === "lpm_trie") {
+    const bytes = map.keySize - 4;
+    key.set(dice.bytes(bytes).map((byte) => dice.pick([0, 0x80, 0xff, byte & 0xc1])), 4);
+    key[0] = dice.below(8 * bytes + 2);
+    return key;
+  }
   const spread = map.typeName.includes("array") ? map.maxEntries + 2 : 2 * map.maxEntries;
   new DataView(key.buffer).setUint16(0, dice.below(spread), true);
   if (key.length > 3) key[key.length - 1] = dice.below(2);
@@ -226,10 +237,10 @@ Deno.test("a map that a program overwrote gives the same wrong answers or faults
 });
 
 Deno.test("the map outlives what a program writes over it, from outside, too", () => {
-  for (let seed = 1; seed <= 200; seed++) {
-    const bench = new Bench(plan(seed % 2 === 0 ? "lru_hash" : "hash", 4, 8, 20), false);
+  for (let seed = 1; seed <= 300; seed++) {
+    const size = seed % 3 === 0 ? 8 : 4;
+    const bench = new Bench(plan(["lpm_trie", "lru_hash", "hash"][seed % 3], size, 8, 20), false);
     const { map } = bench;
-    assert.ok(map instanceof HashMap);
     const dice = new Dice(seed);
     for (let i = 0; i < 40; i++) {
       if (i > 10) corrupt(bench, dice);
@@ -238,7 +249,7 @@ Deno.test("the map outlives what a program writes over it, from outside, too", (
         map.write(key, dice.bytes(8));
         map.read(key);
         map.remove(randomKey(bench, dice));
-        assert.ok([...map.keys()].length <= 21);
+        assert.ok([...map.keys()].length <= 81);
       } catch (error) {
         assert.equal((error as Error).name, "GuestFault");
         break;
@@ -298,6 +309,7 @@ Deno.test("the code as text", () => {
     hashDelete(small),
     hashLookup(odd),
     hashUpdate(odd, 2),
+    trieLookup({ header: 0x2_0000, dataSize: 4, valueOffset: 24 }),
   ]));
   if (Deno.env.get("EPASS_UPDATE") === "1") writeFileSync(golden, text);
   assert.equal(text, readFileSync(golden, "utf8"));

@@ -87,9 +87,6 @@ export class Chunks {
   }
 }
 
-/** Most slots of a slab: what refers to them lies outside of guest memory, whose maximum does not bound it. */
-const MAX_SLAB_SLOTS = 1 << 20;
-
 /** Slots of one size that are taken and given back one by one. */
 export class Slab {
   readonly #chunks: Chunks;
@@ -106,7 +103,7 @@ export class Slab {
    */
   constructor(storage: MapStorage, stride: number, maximum: number) {
     this.#storage = storage;
-    this.#chunks = new Chunks(storage, stride, Math.min(maximum, MAX_SLAB_SLOTS));
+    this.#chunks = new Chunks(storage, stride, maximum);
   }
 
   /**

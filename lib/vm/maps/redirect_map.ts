@@ -16,6 +16,8 @@ import { Values } from "./values.ts";
 /** Most packets that may wait for a CPU. */
 const MAX_QUEUE = 16_384;
 
+/** Most targets: their keys lie outside of guest memory, whose maximum does not bound them. */
+const MAX_TARGETS = 1 << 20;
 /** Most bytes of a key (MAX_BPF_STACK). */
 const MAX_KEY = 512;
 
@@ -64,7 +66,7 @@ export class RedirectMap extends BaseMap {
     }
     const storage = new MapStorage(seed.host.memory, this.name);
     this.#values = new Values(seed, storage, false);
-    this.#slab = new Slab(storage, this.#values.footprint, this.maxEntries);
+    this.#slab = new Slab(storage, this.#values.footprint, Math.min(this.maxEntries, MAX_TARGETS));
   }
 
   override get size(): number {
