@@ -5,6 +5,7 @@
  */
 
 import type { IrFunction, Value } from "../ir/function.ts";
+import { VM_PIPELINE } from "../passes/pipeline.ts";
 import type { Metering } from "../targets/wasm/unit.ts";
 import type { Code } from "./code.ts";
 import { type Engine, type EngineName, interpreterEngine } from "./engine.ts";
@@ -14,7 +15,7 @@ import { environmentBody } from "./inline_environment.ts";
 import { MapBodies } from "./inline_maps.ts";
 import type { HelperTable, KfuncTable } from "./machine.ts";
 import type { GuestMemory } from "./memory.ts";
-import { pipelineFor, WasmEngine } from "./wasm_engine.ts";
+import { WasmEngine } from "./wasm_engine.ts";
 
 /** What programs run with. */
 export interface EngineParts {
@@ -75,6 +76,6 @@ export function makeEngine(
   // Where every instruction is counted, what runs must be what was written.
   const optimised = metering === "exact"
     ? {}
-    : { passes: pipelineFor(memory.level), bodyOf: inlinedBodies(parts, options.helpers ?? {}) };
+    : { passes: VM_PIPELINE, bodyOf: inlinedBodies(parts, options.helpers ?? {}) };
   return new WasmEngine(code, interpreter, { memory, helpers, kfuncs, metering, ...optimised });
 }

@@ -11,7 +11,6 @@
 import { EpassError } from "../errors.ts";
 import type { IrFunction, Value } from "../ir/function.ts";
 import { liftContext } from "../lift/context.ts";
-import { VM_PIPELINE } from "../passes/pipeline.ts";
 import type { PassUse } from "../passes/selection.ts";
 import {
   FRAME_STRIDE,
@@ -27,7 +26,7 @@ import { type Engine, interpreterEngine, type RunLimits } from "./engine.ts";
 import { type Fault, type FaultKind, GuestFault } from "./fault.ts";
 import type { Interpreter, Outcome } from "./interpreter.ts";
 import type { Helper, HelperContext, HelperTable, KfuncTable } from "./machine.ts";
-import { GUEST_BASE, type GuestMemory, type MemoryLevel } from "./memory.ts";
+import { GUEST_BASE, type GuestMemory } from "./memory.ts";
 import { NO_PACKET, type PacketLoad } from "./packet_load.ts";
 import { faultAt, MODULE, trapSite } from "./wasm_fault.ts";
 import { wasmSource } from "./wasm_source.ts";
@@ -48,17 +47,6 @@ export interface WasmEngineOptions {
   readonly bodyOf?: ((call: Value) => IrFunction | null) | undefined;
   /** Whether helper ids mean what they mean to Linux; by default the format of the program tells. */
   readonly kernelHelpers?: boolean | undefined;
-}
-
-/**
- * The passes that keep what a level promises: a range of memory is checked as a whole only where regions do not count.
- *
- * @param level How accesses are checked.
- * @returns The passes, in order.
- */
-export function pipelineFor(level: MemoryLevel): readonly PassUse[] {
-  if (level === "sandbox") return VM_PIPELINE;
-  return VM_PIPELINE.filter(({ pass }) => pass.name !== "loop-idiom");
 }
 
 /** Instructions between two looks at the clock. */

@@ -10,6 +10,7 @@ import type { Instruction } from "../../lib/isa/instruction.ts";
 import { disassemble } from "../../lib/isa/disassemble.ts";
 import { loadProgram } from "../../lib/object/load.ts";
 import type { Program } from "../../lib/object/program.ts";
+import { VM_PIPELINE } from "../../lib/passes/pipeline.ts";
 import type { Metering } from "../../lib/targets/wasm/unit.ts";
 import { translate } from "../../lib/vm/code.ts";
 import { type Engine, interpreterEngine } from "../../lib/vm/engine.ts";
@@ -18,7 +19,7 @@ import { Interpreter, type Outcome } from "../../lib/vm/interpreter.ts";
 import type { Helper, HelperTable } from "../../lib/vm/machine.ts";
 import { GuestMemory, type MemoryLevel } from "../../lib/vm/memory.ts";
 import { loadsFrom } from "../../lib/vm/packet_load.ts";
-import { pipelineFor, WasmEngine } from "../../lib/vm/wasm_engine.ts";
+import { WasmEngine } from "../../lib/vm/wasm_engine.ts";
 
 /** How to compare. */
 export interface EngineOptions {
@@ -89,7 +90,7 @@ function settle(
     helpers,
     kfuncs: new Map(),
     metering,
-    passes: metering === "exact" ? [] : pipelineFor(level),
+    passes: metering === "exact" ? [] : VM_PIPELINE,
     kernelHelpers: false,
   });
   return {
