@@ -80,26 +80,15 @@ function takenFields(ctx: Uint8Array): Uint8Array<ArrayBuffer> {
 
 /** The socket of a packet as the kernel's test run makes it: its addresses are those of the packet. */
 function socketOf(frame: Uint8Array, protocol: number): NamedValues {
-  const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
-  const words = (at: number, count: number) =>
-    Array.from({ length: count }, (_, i) => view.getUint32(at + 4 * i, true));
+  const bytes = (at: number, size: number) => frame.subarray(ETHERNET + at, ETHERNET + at + size);
+  const state = CLOSED;
   if (protocol === ETHER_TYPE.IPV4) {
-    if (frame.length < ETHERNET + 20) return { family: 2, state: CLOSED };
-    return {
-      family: 2,
-      state: CLOSED,
-      src_ip4: words(ETHERNET + 12, 1),
-      dst_ip4: words(ETHERNET + 16, 1),
-    };
+    if (frame.length < ETHERNET + 20) return { family: 2, state };
+    return { family: 2, state, src_ip4: bytes(12, 4), dst_ip4: bytes(16, 4) };
   }
-  if (protocol !== ETHER_TYPE.IPV6) return { state: CLOSED };
-  if (frame.length < ETHERNET + 40) return { family: 10, state: CLOSED };
-  return {
-    family: 10,
-    state: CLOSED,
-    src_ip6: words(ETHERNET + 8, 4),
-    dst_ip6: words(ETHERNET + 24, 4),
-  };
+  if (protocol !== ETHER_TYPE.IPV6) return { state };
+  if (frame.length < ETHERNET + 40) return { family: 10, state };
+  return { family: 10, state, src_ip6: bytes(8, 16), dst_ip6: bytes(24, 16) };
 }
 
 /**
