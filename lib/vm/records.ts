@@ -134,6 +134,12 @@ export class Records {
     this.actions = new BoundedLog(entries, bytes);
   }
 
+  /** Entries of all logs that did not fit. */
+  get dropped(): number {
+    const { printk, redirects, output, actions } = this;
+    return printk.dropped + redirects.dropped + output.dropped + actions.dropped;
+  }
+
   /**
    * Notes a redirect.
    *

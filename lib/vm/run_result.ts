@@ -42,6 +42,8 @@ export interface RunResult extends Outcome {
   readonly output: readonly OutputRecord[];
   /** What else it asked of the kernel. */
   readonly actions: readonly Action[];
+  /** How many entries of these logs did not fit into their limits and are missing. */
+  readonly dropped: number;
 }
 
 /** A result whose fields are read when they are asked for, as most callers want none. */
@@ -57,6 +59,7 @@ export class FinishedRun implements RunResult {
   readonly redirects: readonly Redirect[];
   readonly output: readonly OutputRecord[];
   readonly actions: readonly Action[];
+  readonly dropped: number;
   readonly #type: string;
   readonly #readFields: ContextOutput["readFields"];
 
@@ -91,6 +94,7 @@ export class FinishedRun implements RunResult {
     this.redirects = records.redirects.entries.slice();
     this.output = records.output.entries.slice();
     this.actions = records.actions.entries.slice();
+    this.dropped = records.dropped;
   }
 
   /** Name of what it returned; null after a fault, and where values of its type have no names. */

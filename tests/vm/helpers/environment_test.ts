@@ -205,6 +205,7 @@ Deno.test("logs are bounded, and count what did not fit", () => {
   const calls = Array.from({ length: 20 }, (): Call => ["trace_printk", value(0), 5]);
   const lines = (records: VmOptions["records"]) => run(calls, { records }, { data: "line" }).run;
   assert.equal(lines({ entries: 10 }).printk.length, 10);
+  assert.equal(lines({ entries: 10 }).dropped, 10);
   assert.equal(lines({ bytes: 30 }).printk.length, 7);
   assert.equal(lines({}).printk.length, 20);
 
