@@ -22,7 +22,7 @@ const OPERATIONS = 4096;
 /** Different keys. */
 const KEYS = 1024;
 /** Runs of each row, of which the fastest counts: other work on the machine then matters little. */
-const RUNS = 400;
+const RUNS = 1500;
 
 /** What a program does in its loop; r6 counts. */
 interface Row {

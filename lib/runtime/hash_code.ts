@@ -20,7 +20,14 @@ import { removeUnreachable } from "../ir/cfg.ts";
 import { type Block, IrFunction, type Value } from "../ir/function.ts";
 import { helperByName } from "../isa/helpers.ts";
 import { onCurrentCpu } from "./array_code.ts";
-import { differenceOf, hashPieces, loadPieces, type Piece, storePieces } from "./key_code.ts";
+import {
+  differenceOf,
+  hashPieces,
+  KEY_ACCESS,
+  loadPieces,
+  type Piece,
+  storePieces,
+} from "./key_code.ts";
 import {
   chainLimit,
   HASH_ELEMENT,
@@ -58,7 +65,7 @@ class HashCode {
     [this.hit, this.miss] = [fn.newBlock(), fn.newBlock()];
     this.#header = fn.constant(geometry.header);
     this.#args = Array.from({ length: params }, () => b.param());
-    this.#key = loadPieces(b, this.#args[1], geometry.keySize);
+    this.#key = loadPieces(b, this.#args[1], geometry.keySize, KEY_ACCESS);
     this.#value = params > 2 ? loadPieces(b, this.#args[2], geometry.valueSize) : [];
     const hash = hashPieces(b, this.#key, geometry.keySize);
     const index = b.alu("and", 32, hash, this.field("mask"));

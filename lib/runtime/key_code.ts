@@ -1,5 +1,8 @@
 /**
- * Keys of hash tables as IR: loaded once as numbers of 8, 4, 2 and 1 bytes, then hashed, compared and stored as those.
+ * Keys and values as IR: loaded once as numbers, then hashed, compared and stored as those.
+ *
+ * A key is loaded as words: programs put keys together from fields on the stack, and a load that is wider than the stores before
+ * it waits until they have left the processor's store buffer.
  *
  * @module
  */
@@ -19,16 +22,24 @@ export interface Piece {
   readonly value: Value;
 }
 
+/** The largest access to a key, in bytes. */
+export const KEY_ACCESS: Size = 4;
+
 /**
  * Cuts a number of bytes into sizes of memory accesses, large ones first.
  *
  * @param bytes How many bytes.
+ * @param largest The largest access in bytes.
  * @returns The sizes and offsets in bytes.
  */
-export function piecesOf(bytes: number): { readonly size: Size; readonly offset: number }[] {
+export function piecesOf(
+  bytes: number,
+  largest: Size = 8,
+): { readonly size: Size; readonly offset: number }[] {
   const pieces: { size: Size; offset: number }[] = [];
   let offset = 0;
   for (const size of [8, 4, 2, 1] as const) {
+    if (size > largest) continue;
     for (; bytes - offset >= size; offset += size) pieces.push({ size, offset });
   }
   return pieces;
@@ -40,10 +51,16 @@ export function piecesOf(bytes: number): { readonly size: Size; readonly offset:
  * @param b Where.
  * @param address Their address.
  * @param bytes How many.
+ * @param largest The largest access in bytes.
  * @returns The pieces.
  */
-export function loadPieces(b: Builder, address: Value, bytes: number): Piece[] {
-  return piecesOf(bytes).map(({ size, offset }) => ({
+export function loadPieces(
+  b: Builder,
+  address: Value,
+  bytes: number,
+  largest: Size = 8,
+): Piece[] {
+  return piecesOf(bytes, largest).map(({ size, offset }) => ({
     size,
     offset,
     value: b.load(size, address, offset),
@@ -72,8 +89,7 @@ function wordsOf(b: Builder, pieces: readonly Piece[]): Value[] {
   const words: Value[] = [];
   let tail: Value | null = null;
   for (const { size, value } of pieces) {
-    if (size === 8) words.push(b.zext(value), b.alu("rsh", 64, value, b.fn.constant(32)));
-    else if (size === 4) words.push(value);
+    if (size === 4) words.push(value);
     else if (tail === null) tail = value;
     else tail = b.alu("or", 64, tail, b.alu("lsh", 64, value, b.fn.constant(16)));
   }
@@ -85,21 +101,23 @@ function wordsOf(b: Builder, pieces: readonly Piece[]): Value[] {
  * Hashes a key of a little-endian program.
  *
  * @param b Where.
- * @param pieces The key.
+ * @param pieces The key, in pieces of at most {@link KEY_ACCESS}.
  * @param keySize Its size in bytes.
  * @returns 32 bits.
  */
 export function hashPieces(b: Builder, pieces: readonly Piece[], keySize: number): Value {
   const { fn } = b;
-  const mix = (h: Value, factor: number, shift: number): Value => {
-    const product = b.alu("mul", 32, h, fn.constant(factor));
-    return b.alu("xor", 32, product, b.alu("rsh", 32, product, fn.constant(shift)));
-  };
+  const folded = (h: Value, shift: number): Value =>
+    b.alu("xor", 32, h, b.alu("rsh", 32, h, fn.constant(shift)));
+  const times = (a: Value, factor: number): Value => b.alu("mul", 32, a, fn.constant(factor));
+  const words = wordsOf(b, pieces);
   let h: Value = fn.constant(keySize);
-  for (const word of wordsOf(b, pieces)) {
-    h = mix(b.alu("xor", 32, h, word), HASH_FACTOR.word, HASH_SHIFT.word);
+  for (let i = 0; i < words.length; i += 2) {
+    h = times(b.alu("xor", 32, h, words[i]), HASH_FACTOR.first);
+    if (i + 1 < words.length) h = b.alu("add", 32, h, times(words[i + 1], HASH_FACTOR.second));
+    h = folded(h, HASH_SHIFT.pair);
   }
-  return mix(h, HASH_FACTOR.end, HASH_SHIFT.end);
+  return folded(times(h, HASH_FACTOR.end), HASH_SHIFT.end);
 }
 
 /**

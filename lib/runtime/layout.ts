@@ -24,8 +24,10 @@
  *          then the value
  * ```
  *
- * The hash of a key: its bytes are taken as 32-bit words, least significant byte first, the last one filled up with zeros; from
- * the size of the key on, each is mixed in by `h = (h ^ word) * WORD; h ^= h >>> 15`, and the end is `h *= END; h ^= h >>> 13`.
+ * The hash of a key: its bytes are taken as 32-bit words, least significant byte first, the last one filled up with zeros. From
+ * the size of the key on, each pair of words is mixed in by `h = (h ^ first) * FIRST + second * SECOND; h ^= h >>> 15`, a word
+ * that is left by the same without a second, and the end is `h *= END; h ^= h >>> 13`. The two multiplications of a pair do not
+ * wait for each other.
  *
  * @module
  */
@@ -112,11 +114,11 @@ export const HASH_ELEMENT = { next: 0, state: 4, key: 8 } as const;
 /** States of an element: free, in use, in use and looked up or updated since it was made. */
 export const HASH_STATE = { free: 0, used: 1, referenced: 3 } as const;
 
-/** Multipliers of the hash: of each word and of the end (xxHash32, PRIME32_1 and PRIME32_2). */
-export const HASH_FACTOR = { word: 0x9e37_79b1, end: 0x85eb_ca77 } as const;
+/** Multipliers of the hash: of the first and second word of a pair, of the end (xxHash32, PRIME32_1, 3 and 2). */
+export const HASH_FACTOR = { first: 0x9e37_79b1, second: 0xc2b2_ae3d, end: 0x85eb_ca77 } as const;
 
-/** Shifts of the hash: after each word and at the end. */
-export const HASH_SHIFT = { word: 15, end: 13 } as const;
+/** Shifts of the hash: after each pair of words and at the end. */
+export const HASH_SHIFT = { pair: 15, end: 13 } as const;
 
 /**
  * The most steps along a chain: a program may have closed one to a circle.

@@ -14,15 +14,22 @@
 
 import { Builder } from "../ir/builder.ts";
 import { type Block, IrFunction, type Value } from "../ir/function.ts";
-import { piecesOf } from "./key_code.ts";
+import type { Size } from "../isa/ops.ts";
+import { KEY_ACCESS, piecesOf } from "./key_code.ts";
 import { TRIE_NODE, trieDepth, type TrieGeometry } from "./layout.ts";
 
 /** The most bytes of bits that are one number. */
 export const MAX_TRIE_BYTES = 8;
 
 /** Loads bits in network order to the top of a 64-bit number. */
-function loadBits(b: Builder, address: Value, offset: number, bytes: number): Value {
-  const parts = piecesOf(bytes).map((piece) => {
+function loadBits(
+  b: Builder,
+  address: Value,
+  offset: number,
+  bytes: number,
+  largest: Size = 8,
+): Value {
+  const parts = piecesOf(bytes, largest).map((piece) => {
     const loaded = b.load(piece.size, address, offset + piece.offset);
     const shift = 64 - 8 * (piece.offset + piece.size);
     const swapped = piece.size === 1
@@ -66,7 +73,7 @@ export function trieLookup({ header, dataSize, valueOffset }: TrieGeometry): IrF
   b.param();
   const key = b.param();
   const length = b.load(4, key, 0);
-  const bits = loadBits(b, key, 4, dataSize);
+  const bits = loadBits(b, key, 4, dataSize, KEY_ACCESS);
   b.branch("gt", 64, length, fn.constant(8 * dataSize), done, start, [zero]);
   b.atEnd(start).jump(loop, [b.load(4, fn.constant(header), 0), zero, zero]);
   const [node, found, steps] = [b.atEnd(loop).param(), b.param(), b.param()];

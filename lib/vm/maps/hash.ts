@@ -6,10 +6,15 @@
 
 import { HASH_FACTOR, HASH_SHIFT } from "../../runtime/layout.ts";
 
-const mix = (h: number, factor: number, shift: number): number => {
-  const product = Math.imul(h, factor);
-  return product ^ product >>> shift;
-};
+/** A word of a key, zeros behind its end. */
+function wordOf(key: Uint8Array, at: number): number {
+  if (at + 4 <= key.length) {
+    return key[at] | key[at + 1] << 8 | key[at + 2] << 16 | key[at + 3] << 24;
+  }
+  let word = 0;
+  for (let i = key.length - 1; i >= at; i--) word = word << 8 | key[i];
+  return word;
+}
 
 /**
  * Hashes a key.
@@ -18,16 +23,12 @@ const mix = (h: number, factor: number, shift: number): number => {
  * @returns 32 bits, unsigned.
  */
 export function hashKey(key: Uint8Array): number {
-  const whole = key.length & ~3;
   let h = key.length;
-  for (let i = 0; i < whole; i += 4) {
-    const word = key[i] | key[i + 1] << 8 | key[i + 2] << 16 | key[i + 3] << 24;
-    h = mix(h ^ word, HASH_FACTOR.word, HASH_SHIFT.word);
+  for (let at = 0; at < key.length; at += 8) {
+    h = Math.imul(h ^ wordOf(key, at), HASH_FACTOR.first);
+    if (at + 4 < key.length) h = (h + Math.imul(wordOf(key, at + 4), HASH_FACTOR.second)) | 0;
+    h ^= h >>> HASH_SHIFT.pair;
   }
-  if (whole < key.length) {
-    let word = 0;
-    for (let i = key.length - 1; i >= whole; i--) word = word << 8 | key[i];
-    h = mix(h ^ word, HASH_FACTOR.word, HASH_SHIFT.word);
-  }
-  return mix(h, HASH_FACTOR.end, HASH_SHIFT.end) >>> 0;
+  h = Math.imul(h, HASH_FACTOR.end);
+  return (h ^ h >>> HASH_SHIFT.end) >>> 0;
 }
