@@ -8,8 +8,12 @@
 import { ERRNO } from "../errno.ts";
 import { failure, type HelperBodies, type HelperFactory, result, u32, u64 } from "./body.ts";
 
-/** Offset of the error in `struct bpf_ct_opts`. */
-const CT_ERROR = 4n;
+/** Offsets in `struct bpf_ct_opts`, and the sizes that it may have. */
+const CT_ERROR = 4, CT_PROTOCOL = 8;
+const CT_OPTIONS_SIZES: readonly number[] = [12, 16];
+/** Bytes of the address tuples of IPv4 and IPv6 in `struct bpf_sock_tuple`. */
+const TUPLE_SIZES: readonly number[] = [12, 36];
+const IPPROTO = { tcp: 6, udp: 17 } as const;
 
 const findArea: HelperFactory = () => (_context, _r1, _r2, _r3, _r4, r5) =>
   failure(u64(r5) === 0n ? "ENOENT" : "EINVAL");
@@ -20,9 +24,19 @@ const findPath: HelperFactory = ({ memory }) => (_context, _r1, r2, r3) => {
   return size === 0 ? 0n : failure("ENOENT");
 };
 
+/** Why a look-up of a connection fails: because of its options or tuple, or as there is none. */
+function connectionError(protocol: number, tupleSize: number, optionsSize: number): number {
+  if (!CT_OPTIONS_SIZES.includes(optionsSize)) return ERRNO.EINVAL;
+  if (protocol !== IPPROTO.tcp && protocol !== IPPROTO.udp) return ERRNO.EPROTO;
+  return TUPLE_SIZES.includes(tupleSize) ? ERRNO.ENOENT : ERRNO.EAFNOSUPPORT;
+}
+
 /** No connection is tracked. */
-const findConnection: HelperFactory = ({ memory }) => (_context, _r1, _r2, _r3, r4) => {
-  memory.store(u64(r4) + CT_ERROR, 4, result(-ERRNO.ENOENT));
+const findConnection: HelperFactory = ({ memory }) => (_context, _r1, _r2, r3, r4, r5) => {
+  const options = memory.slice(r4, u32(r5), true);
+  if (options.length < CT_ERROR + 4) return 0n;
+  const error = connectionError(options[CT_PROTOCOL], u32(r3), options.length);
+  memory.store(r4 + BigInt(CT_ERROR), 4, result(-error));
   return 0n;
 };
 
