@@ -8,6 +8,34 @@ import { invariant } from "../errors.ts";
 import { replaceUses } from "./cfg.ts";
 import { Block, Edge, type IrFunction, Terminator, Value } from "./function.ts";
 
+/** Slots of a section, at most. */
+const SLOTS = 2 ** 24;
+
+/**
+ * The `pc` of what comes from another function of the program: a number that tells both.
+ *
+ * @param index Index of that function.
+ * @param pc Slot in its section.
+ * @returns The number; {@link originOf} takes it apart.
+ */
+export function inlinedPc(index: number, pc: number): number {
+  return (index + 1) * SLOTS + pc;
+}
+
+/**
+ * Where an instruction comes from.
+ *
+ * @param index Index of the function that it is in.
+ * @param pc Its `pc`.
+ * @returns Index of the function that it was lifted from, and its slot in the section of that.
+ */
+export function originOf(
+  index: number,
+  pc: number,
+): { readonly index: number; readonly pc: number } {
+  return pc < SLOTS ? { index, pc } : { index: Math.floor(pc / SLOTS) - 1, pc: pc % SLOTS };
+}
+
 /** Copies one body into a function, in place of one call. */
 class BodyCopy {
   readonly #fn: IrFunction;
@@ -53,10 +81,15 @@ class BodyCopy {
     copy.off = value.off;
     copy.imm = value.imm;
     copy.callee = value.callee;
-    copy.pc = value.op === "param" ? -1 : this.#call.pc;
+    copy.pc = value.op === "param" ? -1 : this.#slotOf(value);
     copy.block = block;
     this.#values[value.id] = copy;
     return copy;
+  }
+
+  /** The slot of what is copied; that of the call for code that comes from no program. */
+  #slotOf({ pc }: { readonly pc: number }): number {
+    return pc < 0 ? this.#call.pc : pc;
   }
 
   #define(block: Block): void {
@@ -91,7 +124,7 @@ class BodyCopy {
       width,
     );
     term.trap = trap;
-    term.pc = this.#call.pc;
+    term.pc = this.#slotOf(block.term!);
     copy.term = term;
     const targets = isReturn
       ? [new Edge(copy, tail, this.#operands(args))]
@@ -140,7 +173,8 @@ function inlineBlock(
 }
 
 /**
- * Replaces calls by bodies, in one sweep: calls in a body stay. What is copied carries the slot of the call.
+ * Replaces calls by bodies, in one sweep: calls in a body stay. What has no slot of its own
+ * carries that of the call.
  *
  * @param fn The function.
  * @param bodyOf The body for a call, or null to leave it. A body has no frame and no symbols; its parameters are the arguments of

@@ -26,6 +26,7 @@ import { type Engine, interpreterEngine, type RunLimits } from "./engine.ts";
 import { type Fault, type FaultKind, GuestFault } from "./fault.ts";
 import type { Interpreter, Outcome } from "./interpreter.ts";
 import type { Helper, HelperContext, HelperTable, KfuncTable } from "./machine.ts";
+import { LocalBodies } from "./local_bodies.ts";
 import { GUEST_BASE, type GuestMemory } from "./memory.ts";
 import { NO_PACKET, type PacketLoad } from "./packet_load.ts";
 import { faultAt, MODULE, trapSite } from "./wasm_fault.ts";
@@ -93,6 +94,8 @@ export class WasmEngine implements Engine, HelperContext {
   readonly #options: WasmEngineOptions;
   readonly #context;
   readonly #addresses: readonly number[];
+  /** Functions to put in place of calls, unless every instruction is counted. */
+  readonly #local: LocalBodies | null;
   /** Index of the function at a slot of the whole code. */
   readonly #functions: Map<number, number>;
   readonly #modules: WasmModule[] = [];
@@ -132,6 +135,9 @@ export class WasmEngine implements Engine, HelperContext {
     this.#options = options;
     this.#context = liftContext(code.program, options.kernelHelpers);
     this.#addresses = functionAddresses(code.program);
+    this.#local = options.metering === "exact"
+      ? null
+      : new LocalBodies(this.#context, this.#addresses);
     this.#functions = new Map(code.entries.map((slot, i) => [slot, i]));
     const count = Math.max(code.program.functions.length, 1);
     this.#table = new WebAssembly.Table({ element: "anyfunc", initial: count });
@@ -261,6 +267,7 @@ export class WasmEngine implements Engine, HelperContext {
       addresses: this.#addresses,
       passes: this.#options.passes ?? [],
       bodyOf: this.#options.bodyOf ?? null,
+      local: this.#local,
       exact: this.#options.metering === "exact",
     });
   }

@@ -9,6 +9,7 @@ import { type Block, type IrFunction, Terminator, type Value } from "../ir/funct
 import { inlineCalls } from "../ir/inline.ts";
 import type { LiftContext } from "../lift/calls.ts";
 import { liftFunction } from "../lift/lift.ts";
+import type { LocalBodies } from "./local_bodies.ts";
 import type { PassEnvironment } from "../passes/pass.ts";
 import { runPasses } from "../passes/run.ts";
 import type { PassUse } from "../passes/selection.ts";
@@ -22,6 +23,8 @@ export interface SourceOptions {
   readonly addresses: readonly number[];
   /** Bodies to put in place of calls, if any. */
   readonly bodyOf: ((call: Value) => IrFunction | null) | null;
+  /** Bodies of functions of the program to put in place of calls, if any. */
+  readonly local: LocalBodies | null;
   /** Passes to run. */
   readonly passes: readonly PassUse[];
   /** Whether instructions are counted one by one. */
@@ -61,8 +64,13 @@ function cutUnresolved(fn: IrFunction, block: Block): void {
   replaceUses(fn, table);
 }
 
-/** Function addresses become constants; what is not known stops the program where it is loaded. */
-function resolveSymbols(fn: IrFunction, addresses: readonly number[]): void {
+/**
+ * Function addresses become constants; what is not known stops the program where it is loaded.
+ *
+ * @param fn The function; it is changed.
+ * @param addresses For each function of the program its address.
+ */
+export function resolveSymbols(fn: IrFunction, addresses: readonly number[]): void {
   let found = false, unresolved = false;
   for (const { insns } of fn.blocks) {
     for (const value of insns) {
@@ -77,6 +85,19 @@ function resolveSymbols(fn: IrFunction, addresses: readonly number[]): void {
   if (found && unresolved) { for (const block of fn.blocks) cutUnresolved(fn, block); }
 }
 
+/** The most values that inlined functions add to another. */
+const MOST_INLINED = 2000;
+
+function inlineLocal(fn: IrFunction, local: LocalBodies): void {
+  let added = 0;
+  inlineCalls(fn, (call) => {
+    const body = local.bodyOf(call);
+    if (body === null || added + body.valueCount > MOST_INLINED) return null;
+    added += body.valueCount;
+    return body;
+  });
+}
+
 /**
  * Prepares a function.
  *
@@ -86,11 +107,12 @@ function resolveSymbols(fn: IrFunction, addresses: readonly number[]): void {
  * @throws {UnsupportedError} If it cannot be lifted.
  */
 export function wasmSource(index: number, options: SourceOptions): WasmSource {
-  const { context, addresses, bodyOf, passes, exact } = options;
+  const { context, addresses, bodyOf, local, passes, exact } = options;
   const fn = liftFunction(context.program, index, context);
   const slots = exact ? slotsOf(fn) : [];
   resolveSymbols(fn, addresses);
   if (bodyOf !== null) inlineCalls(fn, bodyOf);
+  if (local !== null) inlineLocal(fn, local);
   const environment: PassEnvironment = {
     target: "vm",
     cpu: 4,

@@ -21,6 +21,8 @@ import { emitIntrinsic } from "./intrinsics.ts";
 import type { SiteFault } from "./site.ts";
 import { kfuncName, type WasmUnit } from "./unit.ts";
 
+/** The intrinsic in place of a call that was inlined: its argument is how many frames there must be for it. */
+export const FRAMES_LEFT = "frames.left";
 /** bpf_tail_call. */
 const TAIL_CALL = 12;
 
@@ -59,7 +61,11 @@ export interface CallContext {
  */
 export function pushCall(context: CallContext, call: Value): void {
   const callee = call.callee!;
-  if (callee.kind === "intrinsic") return emitIntrinsic(context, call, callee.name);
+  if (callee.kind === "intrinsic") {
+    if (callee.name !== FRAMES_LEFT) return emitIntrinsic(context, call, callee.name);
+    checkDepth(context, call, Number(call.args[0].imm));
+    return context.code.i64(0n);
+  }
   context.releaseFuel();
   switch (callee.kind) {
     case "helper":
@@ -126,19 +132,25 @@ function pushArguments(context: CallContext, args: readonly Value[]): void {
   }
 }
 
-function callLocal(context: CallContext, call: Value, target: number): void {
+/** Stops the program unless there are so many frames behind this one. */
+function checkDepth(context: CallContext, call: Value, frames: number): void {
   const { unit, code, frame } = context;
-  const index = unit.local(target);
-  if (index === null) {
-    throw new UnsupportedError(`cannot call function ${target}: it is not in the module`);
-  }
   code.indexed("local.get", frame);
-  code.i32(unit.options.lastFrame);
-  code.op("i32.ge_u");
+  code.i32(unit.options.lastFrame - (frames - 1) * FRAME_STRIDE);
+  code.op("i32.ge_s");
   code.open("if");
   context.trapNext(context.site(call, "call-depth"));
   code.unreachable();
   code.op("end");
+}
+
+function callLocal(context: CallContext, call: Value, target: number): void {
+  const { unit, code } = context;
+  const index = unit.local(target);
+  if (index === null) {
+    throw new UnsupportedError(`cannot call function ${target}: it is not in the module`);
+  }
+  checkDepth(context, call, 1);
   openFrame(context);
   pushArguments(context, call.args);
   code.indexed("call", index);

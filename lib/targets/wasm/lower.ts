@@ -8,6 +8,7 @@ import { UnsupportedError } from "../../errors.ts";
 import { removeUnreachable } from "../../ir/cfg.ts";
 import type { Dominators } from "../../ir/dominators.ts";
 import type { Block, Edge, Value } from "../../ir/function.ts";
+import { originOf } from "../../ir/inline.ts";
 import { hasResult } from "../../ir/operations.ts";
 import type { Cond } from "../../isa/ops.ts";
 import { type AccessContext, emitAtomic, emitStore, pushLoad, writes } from "./accesses.ts";
@@ -205,9 +206,10 @@ class Lowering implements AccessContext, CallContext {
 
   #site(pc: number, fault: SiteFault, access: Value | null = null): number {
     const { unit } = this;
+    const origin = originOf(this.#source.index, pc);
     return unit.site({
-      function: this.#source.index,
-      pc,
+      function: origin.index,
+      pc: origin.pc,
       fault,
       size: access?.size ?? 0,
       off: Math.max(access?.off ?? 0, 0),
