@@ -5,28 +5,9 @@
  */
 
 import assert from "node:assert/strict";
-import { helperByName } from "../../../lib/isa/helpers.ts";
-import type { ProgramInput, RunResult, VmOptions } from "../../../lib/vm/vm.ts";
 import { Vm } from "../../../lib/vm/vm.ts";
 import { assembled } from "../support.ts";
-
-/** Runs a program in the mnemonic syntax whose calls name helpers. */
-function run(
-  type: string,
-  text: string,
-  input: ProgramInput = {},
-  options: VmOptions = {},
-): RunResult {
-  const numbered = text.replace(
-    /call (\w+)/g,
-    (_, name) => `call 0x${helperByName(name)!.id.toString(16)}`,
-  );
-  const result = Vm.loadSync(assembled(numbered), { type, ...options }).program().run(input);
-  assert.equal(result.fault, null);
-  return result;
-}
-
-const signed = ({ returnValue }: RunResult): bigint => BigInt.asIntN(64, returnValue);
+import { run, signed } from "./named_calls.ts";
 
 const LOOKUP = `
   mov %r6, %r1
@@ -256,4 +237,124 @@ Deno.test("an outer header is pushed in front of a packet, with its checksum", (
   const words = Array.from({ length: 10 }, (_, i) => header[2 * i] << 8 | header[2 * i + 1]);
   const sum = words.reduce((a, b) => a + b);
   assert.equal((sum & 0xffff) + (sum >> 16), 0xffff);
+});
+
+Deno.test("a look-up program chooses a socket once", () => {
+  const providers = { socket: () => ({ state: 10 }) };
+  const text = (flags: number) =>
+    `${LOOKUP}
+    mov %r7, %r0
+    mov %r1, %r6
+    mov %r2, %r7
+    mov %r3, 0
+    call sk_assign
+    mov %r1, %r6
+    mov %r2, %r7
+    mov %r3, ${flags}
+    call sk_assign
+    mov %r8, %r0
+    ldxdw %r0, [%r6+0]
+    jne %r0, %r7, wrong
+    mov %r0, %r8
+    exit
+  wrong:
+    mov %r0, 1
+    exit`;
+  assert.equal(signed(run("sk_lookup", text(0), {}, { providers })), -17n);
+  assert.equal(signed(run("sk_lookup", text(1), {}, { providers })), 0n);
+  assert.equal(signed(run("sk_lookup", text(4), {}, { providers })), -22n);
+});
+
+Deno.test("the socket of a context tells cookie, user, class and cgroups", () => {
+  const socket = { cookie: 5, uid: 7, classid: 9 };
+  const tell = (name: string, more = "") =>
+    run("sched_cls", `${more}\ncall ${name}\nexit`, { socket }, {
+      task: { cgroups: [1n, 20n, 300n] },
+    }).returnValue;
+  assert.equal(tell("get_socket_cookie"), 5n);
+  assert.equal(tell("get_socket_uid"), 7n);
+  assert.equal(tell("get_cgroup_classid"), 9n);
+  assert.equal(tell("get_netns_cookie"), 1n);
+  assert.equal(tell("skb_cgroup_id"), 300n);
+  assert.equal(tell("skb_ancestor_cgroup_id", "mov %r2, 1"), 20n);
+  assert.equal(tell("skb_ancestor_cgroup_id", "mov %r2, 9"), 0n);
+  const none = run("sched_cls", "call get_socket_uid\nexit", { socket: null });
+  assert.equal(none.returnValue, 65_534n);
+});
+
+/** Calls a helper with an option of a TCP header: kind 254 with a magic number. */
+const optionCall = (name: string, length: number, more = ""): string => `
+  stdw [%r10-8], 0
+  stb [%r10-8], 254
+  stb [%r10-7], ${length}
+  stb [%r10-6], 0x12
+  stb [%r10-5], 0x34
+  mov %r2, %r10
+  add %r2, -8
+  mov %r3, 4
+  mov %r4, 0
+  ${more}
+  call ${name}
+  exit`;
+
+Deno.test("options of a header are reserved and written at their time", () => {
+  const at = (op: number) => ({ fields: { op } });
+  const written = run("sock_ops", optionCall("store_hdr_opt", 4), at(15));
+  assert.equal(written.returnValue, 0n);
+  assert.deepEqual(written.actions[0].args, [254n, 4n, 0x12n, 0x34n]);
+  assert.equal(signed(run("sock_ops", optionCall("store_hdr_opt", 4), at(14))), -1n);
+  assert.equal(signed(run("sock_ops", optionCall("store_hdr_opt", 9), at(15))), -22n);
+  const reserve = "mov %r2, 8\nmov %r3, 0\ncall reserve_hdr_opt\nexit";
+  assert.equal(signed(run("sock_ops", reserve, at(14))), 0n);
+  assert.equal(signed(run("sock_ops", reserve, at(13))), -1n);
+  assert.equal(signed(run("sock_ops", reserve.replace("8", "80"), at(14))), -28n);
+});
+
+Deno.test("an experiment is found by its magic number", () => {
+  const packet = new Uint8Array(32);
+  packet.set([1, 254, 4, 0x56, 0x78, 254, 4, 0x12, 0x34], 20);
+  const input = { packet, fields: { op: 13 } };
+  assert.equal(signed(run("sock_ops", optionCall("load_hdr_opt", 4), input)), 4n);
+  assert.equal(signed(run("sock_ops", optionCall("load_hdr_opt", 3), input)), -22n);
+  packet[27] = 0;
+  assert.equal(signed(run("sock_ops", optionCall("load_hdr_opt", 4), input)), -42n);
+  packet[22] = 99;
+  assert.equal(signed(run("sock_ops", optionCall("load_hdr_opt", 4), input)), -14n);
+});
+
+Deno.test("a listening socket makes and checks cookies of a SYN", () => {
+  const providers = { socket: () => ({ state: 10 }) };
+  const call = (name: string) => `
+    mov %r1, %r7
+    mov %r2, %r10
+    add %r2, -64
+    mov %r3, 20
+    mov %r4, %r10
+    add %r4, -32
+    mov %r5, 20
+    call ${name}`;
+  const text = `${LOOKUP}
+    mov %r7, %r0
+    stdw [%r10-64], 0
+    stb [%r10-64], 0x45
+    stdw [%r10-56], 0
+    stdw [%r10-48], 0
+    stdw [%r10-32], 0
+    stdw [%r10-24], 0
+    stw [%r10-16], 0
+    stb [%r10-20], 0x50
+    stb [%r10-19], 2
+    ${call("tcp_gen_syncookie")}
+    add %r0, 1
+    be32 %r0
+    stxw [%r10-24], %r0
+    stw [%r10-28], 0x1000000
+    stb [%r10-19], 0x10
+    ${call("tcp_check_syncookie")}
+    exit`;
+  assert.equal(signed(run("xdp", text, {}, { providers })), 0n);
+  const syn = text.replace("stb [%r10-19], 0x10", "");
+  assert.equal(signed(run("xdp", syn, {}, { providers })), -2n);
+  const closed = { socket: () => ({ state: 7 }) };
+  assert.equal(signed(run("xdp", text, {}, { providers: closed })), -22n);
 });
