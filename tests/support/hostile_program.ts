@@ -50,9 +50,12 @@ const PLACES = [
 class Stream {
   readonly #random: Random;
   readonly #insns: Instruction[] = [];
+  /** Functions that jump into each other cannot be lifted, so many streams have one only. */
+  readonly #functions: boolean;
 
   constructor(random: Random) {
     this.#random = random;
+    this.#functions = random.chance(0.4);
   }
 
   make(): Instruction[] {
@@ -110,7 +113,8 @@ class Stream {
 
   #one(count: number): void {
     const random = this.#random;
-    const kind = random.below(100);
+    const drawn = random.below(100);
+    const kind = !this.#functions && drawn >= 90 && drawn < 93 ? random.below(74) : drawn;
     if (kind < 34) this.#pure();
     else if (kind < 46) this.#access(LOAD, false);
     else if (kind < 57) this.#access(STORE, true);
@@ -167,7 +171,7 @@ class Stream {
   #address(): void {
     const random = this.#random;
     const register = this.#register();
-    if (random.chance(0.4)) {
+    if (this.#functions && random.chance(0.4)) {
       return this.#push(FUNCTION, register, 4, 0, random.below(40) - 20);
     }
     const place = random.pick(PLACES) + BigInt(random.below(24) - 12);
