@@ -20,7 +20,10 @@ import { proceed } from "./slow_path.ts";
 export interface Outcome {
   /** r0 as an unsigned 64-bit pattern; 0 after a fault. */
   readonly returnValue: bigint;
-  /** Instructions completed; an `lddw` counts as one. */
+  /**
+   * Instructions completed; an `lddw` counts as one. The WebAssembly engine counts at back edges and calls only, so fewer,
+   * unless its metering is `exact`.
+   */
   readonly instructionCount: number;
   /** Why the program was stopped, or null if it returned. */
   readonly fault: Fault | null;

@@ -54,7 +54,7 @@ export class FinishedRun implements RunResult {
   readonly context: Uint8Array;
   readonly packet: Uint8Array | null;
   readonly meta: Uint8Array;
-  readonly maps: Readonly<Record<string, TypedMap>>;
+  readonly #maps: () => Readonly<Record<string, TypedMap>>;
   readonly printk: readonly string[];
   readonly redirects: readonly Redirect[];
   readonly output: readonly OutputRecord[];
@@ -70,7 +70,7 @@ export class FinishedRun implements RunResult {
    * @param outcome How it ended.
    * @param fault Its fault with the place in the source.
    * @param after The context and packet.
-   * @param maps The maps.
+   * @param maps Gives the maps.
    * @param records What it noted, which the next run clears.
    */
   constructor(
@@ -78,7 +78,7 @@ export class FinishedRun implements RunResult {
     outcome: Outcome,
     fault: SourcedFault | null,
     after: ContextOutput,
-    maps: Readonly<Record<string, TypedMap>>,
+    maps: () => Readonly<Record<string, TypedMap>>,
     records: Records,
   ) {
     this.#type = type;
@@ -89,7 +89,7 @@ export class FinishedRun implements RunResult {
     this.packet = after.packet;
     this.meta = after.meta;
     this.#readFields = after.readFields;
-    this.maps = maps;
+    this.#maps = maps;
     this.printk = records.printk.entries.slice();
     this.redirects = records.redirects.entries.slice();
     this.output = records.output.entries.slice();
@@ -101,6 +101,11 @@ export class FinishedRun implements RunResult {
   get verdict(): string | null {
     if (this.fault !== null) return null;
     return verdictName(this.#type, this.returnValue)?.name ?? null;
+  }
+
+  /** The maps, which later runs find as this one left them. */
+  get maps(): Readonly<Record<string, TypedMap>> {
+    return this.#maps();
   }
 
   /** The fields of the context by name, for types that have named ones. */

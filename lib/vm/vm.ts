@@ -320,7 +320,7 @@ export class Vm {
     }
     const { fault } = outcome;
     const sourced = fault === null ? null : { ...fault, ...this.#place(fault) };
-    return new FinishedRun(type, outcome, sourced, context.finish(), this.maps, records);
+    return new FinishedRun(type, outcome, sourced, context.finish(), () => this.maps, records);
   }
 
   #execute(
