@@ -207,7 +207,7 @@ class FunctionCompiler {
     this.#target = {
       cpu,
       order,
-      holes: optimises && kernelHelpers,
+      optimised: optimises && kernelHelpers,
       ...(registers === undefined ? {} : { registers }),
       ...(check === undefined ? {} : { check }),
     };

@@ -34,6 +34,8 @@ export class BlockAllocator<I extends MachineInsn> {
   readonly #fixed: FixedOperands<I>;
   readonly #walked: Uint8Array;
   readonly #steps = new Scratch<Step<I>>();
+  /** By register: votes for it as the place of a value at the start of a block. */
+  readonly #votes: Int32Array;
   /** Registers of the operands of the current instruction. */
   readonly #read = new Int32Array(6);
 
@@ -53,6 +55,7 @@ export class BlockAllocator<I extends MachineInsn> {
     this.start = new Int32Array(fn.blocks.length * registers.count).fill(-1);
     this.end = new Int32Array(fn.blocks.length * registers.count).fill(-1);
     this.#walked = new Uint8Array(fn.blocks.length);
+    this.#votes = new Int32Array(registers.count);
   }
 
   /** 1 for each virtual register that needs a spill slot. */
@@ -87,7 +90,7 @@ export class BlockAllocator<I extends MachineInsn> {
 
   // Block boundaries.
 
-  /** Registers that successors already agreed on, and the preferences of parameters. */
+  /** Registers that successors already agreed on, or that another way into them offers; preferences of parameters. */
   #wantedAtEnd(block: MachineBlock<I>, want: (vreg: number, register: number) => void): void {
     const { count } = this.#registers;
     for (const { to, args } of block.succs) {
@@ -96,6 +99,7 @@ export class BlockAllocator<I extends MachineInsn> {
           const hint = this.#fn.hints[to.params[i]];
           if (hint >= 0) want(args[i], hint);
         }
+        this.#wantAsOthers(to, args, want);
         continue;
       }
       for (let r = 0; r < count; r++) {
@@ -105,6 +109,50 @@ export class BlockAllocator<I extends MachineInsn> {
         want(param >= 0 ? args[param] : vreg, r);
       }
     }
+  }
+
+  /** The places that values have at the end of the first predecessor that was walked. */
+  #wantAsOthers(
+    { preds }: MachineBlock<I>,
+    args: readonly number[],
+    want: (vreg: number, register: number) => void,
+  ): void {
+    const { count } = this.#registers;
+    for (const { from: { index }, args: others } of preds) {
+      if (this.#walked[index] === 0) continue;
+      for (let r = 0; r < count; r++) {
+        const vreg = this.end[index * count + r];
+        if (vreg < 0) continue;
+        const param = others.indexOf(vreg);
+        want(param >= 0 ? args[param] : vreg, r);
+      }
+      return;
+    }
+  }
+
+  /** Weighs registers by the ways into a block on which they hold a value; a critical edge costs a jump, too. */
+  #vote(block: MachineBlock<I>, param: number, vreg: number): void {
+    const { count } = this.#registers;
+    this.#votes.fill(0);
+    for (const { from: { index, succs }, args } of block.preds) {
+      if (this.#walked[index] === 0) continue;
+      const wanted = param < 0 ? vreg : args[param];
+      for (let r = 0; r < count; r++) {
+        if (this.end[index * count + r] === wanted) this.#votes[r] += succs.length > 1 ? 2 : 1;
+      }
+    }
+  }
+
+  /** The free register with most votes, -1 if none has any. */
+  #elected(preferred: number): number {
+    const free = this.#state.free(0);
+    let best = -1;
+    let most = 0;
+    for (let r = this.#votes.length - 1; r >= 0; r--) {
+      const votes = this.#votes[r] * 2 + (r === preferred ? 1 : 0);
+      if ((free & bit(r)) !== 0 && this.#votes[r] > 0 && votes > most) [best, most] = [r, votes];
+    }
+    return best;
   }
 
   #enter(block: MachineBlock<I>): void {
@@ -117,17 +165,23 @@ export class BlockAllocator<I extends MachineInsn> {
     } else {
       const primary = this.#primaryEdge(block);
       const base = primary.from.index * count;
-      // Where ways meet, one register for each value is enough to agree on: the one that outlasts calls.
-      const single = block.preds.length > 1;
+      // Where ways meet, one register for each value is enough to agree on.
+      const joins = block.preds.length > 1;
       for (let r = count - 1; r >= 0; r--) {
         const vreg = this.end[base + r];
-        if (vreg < 0 || next[vreg] >= NEVER || single && this.#state.where[vreg] !== 0) continue;
-        if (single && this.#fn.remat[vreg] !== null && !this.#heldByAll(block, vreg, r)) continue;
-        if (this.#liveness.defBlock[vreg] !== block.index) this.#state.assign(vreg, r);
+        if (vreg < 0 || next[vreg] >= NEVER || joins && this.#state.where[vreg] !== 0) continue;
+        if (joins && this.#fn.remat[vreg] !== null && !this.#heldByAll(block, vreg, r)) continue;
+        if (this.#liveness.defBlock[vreg] === block.index) continue;
+        if (joins) this.#vote(block, -1, vreg);
+        const elected = joins ? this.#elected(r) : r;
+        if (elected >= 0) this.#state.assign(vreg, elected);
+        else if ((this.#state.free(0) & bit(r)) !== 0) this.#state.assign(vreg, r);
       }
       for (let i = 0; i < block.params.length; i++) {
         const param = block.params[i];
-        if (next[param] < NEVER) this.#placeParam(param, this.#endRegister(base, primary.args[i]));
+        if (next[param] >= NEVER) continue;
+        this.#vote(block, i, -1);
+        this.#placeParam(param, this.#elected(this.#fn.hints[param]));
       }
     }
     const start = block.index * count;
@@ -163,12 +217,6 @@ export class BlockAllocator<I extends MachineInsn> {
     );
   }
 
-  /** The register that holds a value at the end of the block whose entries begin at `base`, -1 for none. */
-  #endRegister(base: number, vreg: number): number {
-    for (let r = 0; r < this.#registers.count; r++) if (this.end[base + r] === vreg) return r;
-    return -1;
-  }
-
   /** The walked predecessor that leaves most in registers. */
   #primaryEdge(block: MachineBlock<I>): MachineBlock<I>["preds"][number] {
     const { count } = this.#registers;
@@ -186,7 +234,7 @@ export class BlockAllocator<I extends MachineInsn> {
     return best;
   }
 
-  /** Gives a parameter a register, that of its argument if possible, or leaves it on the stack. */
+  /** Gives a parameter a register, that of its arguments if possible, or leaves it on the stack. */
   #placeParam(param: number, argRegister: number): void {
     const free = this.#state.free(0);
     if (free === 0) {
@@ -210,10 +258,10 @@ export class BlockAllocator<I extends MachineInsn> {
     const saved = free & ~this.#registers.callerSaved;
     const good = this.#liveness.lasting[param] !== 0 && saved !== 0 ? saved : free;
     const isGood = (register: number): boolean => register >= 0 && (good & bit(register)) !== 0;
-    const register = isGood(hint)
-      ? hint
-      : isGood(argRegister)
+    const register = isGood(argRegister)
       ? argRegister
+      : isGood(hint)
+      ? hint
       : this.#state.pick(param, free, -1);
     this.#state.assign(param, register);
   }

@@ -21,6 +21,8 @@ export interface BpfOptions {
   readonly cpu: Version;
   /** Byte order of the program. */
   readonly order: ByteOrder;
+  /** Whether 32-bit moves may load constants for versions whose compilers do not, though their kernels do. */
+  readonly optimised?: boolean;
 }
 
 /**
@@ -218,7 +220,10 @@ export class InsnBuilder {
     const short = this.immediates.of(leaf, 64);
     if (short !== null) return this.make(BPF.movImm, def, [], 0, short);
     const [low, high] = halves(leaf);
-    if (high === 0 && this.options.cpu >= 3) return this.make(BPF.mov32Imm, def, [], 0, low);
+    const { cpu, optimised } = this.options;
+    if (high === 0 && (cpu >= 3 || optimised === true)) {
+      return this.make(BPF.mov32Imm, def, [], 0, low);
+    }
     return this.make(BPF.lddw, def, [], 0, low, high);
   }
 

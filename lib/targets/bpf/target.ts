@@ -28,8 +28,11 @@ export interface BpfTargetOptions {
   readonly order: ByteOrder;
   /** Registers that the allocator may choose, a mask of r0 to r9; all by default. At least three. */
   readonly registers?: number;
-  /** Whether spill slots may be in holes of the program's own frame; if helper ids mean what they mean to Linux. */
-  readonly holes?: boolean;
+  /**
+   * Whether code need not be what it was: constants take their shortest form, and spill slots may be in holes of the
+   * program's own frame. Helper ids must mean what they mean to Linux.
+   */
+  readonly optimised?: boolean;
   /** Whether to validate the register allocation; for tests, and when in doubt. */
   readonly check?: boolean;
 }
@@ -77,7 +80,7 @@ export function compileToBpf(fn: IrFunction, options: BpfTargetOptions): Functio
   const { slotCount } = allocated;
   const { cpu, order } = options;
   const environment = { target: "bpf", cpu, order, kernelHelpers: true } as const;
-  const slots = spillSlots(fn, slotCount, options.holes === true ? environment : null);
+  const slots = spillSlots(fn, slotCount, options.optimised === true ? environment : null);
   if (slots.length < slotCount) {
     throw new UnsupportedError(
       `cannot allocate registers: ${slotCount} spill slots do not fit beside the stack in use`,
