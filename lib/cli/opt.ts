@@ -267,7 +267,8 @@ export const optCommand: Command<CliContext> = buildCommand({
 function that cannot be lifted is carried verbatim, with the reason.
 --verify loads each rewritten program beside its original. Where the kernel refuses, the function in which
 the verifier stopped goes without the pass that spoiled it; if that does not help it stays verbatim, then the
-whole program does, with the reason. Without the permission or the libraries for it, the rewrite is written
+whole program does, with the reason. So it goes with what takes the verifier more than 1.1 times as many
+instructions as before. Without the permission or the libraries for it, the rewrite is written
 unverified, and a note says so.
 --json prints {"files":[{"input","output","verified"?,
   "functions":[{"name","section","insnsBefore","insnsAfter","lifted","reason"?}]}]}.`,

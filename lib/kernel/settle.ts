@@ -1,6 +1,7 @@
 /**
  * A rewrite that the kernel takes: of what it refuses, the function where the verifier stopped goes without the pass that
- * spoiled it; if that does not help it goes back to the original; then the whole program does.
+ * spoiled it; if that does not help it goes back to the original; then the whole program does. Programs that take the
+ * verifier much longer than before are treated likewise: small changes move the places where it compares states.
  *
  * @module
  */
@@ -36,6 +37,12 @@ export interface SettleOptions extends KernelLoadOptions {
   readonly passes?: readonly string[] | undefined;
 }
 
+/** Times as many instructions as for the original that the verifier may process. */
+const MOST_WORK = 1.1;
+
+/** Functions of a program that are tried without passes to make it lighter, the largest ones. */
+const MOST_LIGHTENED = 4;
+
 /** The work on one rewrite. */
 class Settlement {
   readonly verbatim = new Map<number, string>();
@@ -47,6 +54,8 @@ class Settlement {
   readonly #options: SettleOptions;
   /** Names of passes, each once, in the order of their first run. */
   readonly #passes: readonly string[];
+  /** Programs that were made lighter as far as leaving out a pass does it. */
+  readonly #lightened = new Set<string>();
 
   constructor(
     kernel: Kernel,
@@ -82,7 +91,10 @@ class Settlement {
       );
       const refused = rows.filter(isWorse);
       const limited = refused.filter(({ verdict }) => this.#limit(rewritten, verdict));
-      if (limited.length === 0) {
+      const lighter = refused.length > 0
+        ? []
+        : rows.filter(isHeavy).filter((row) => this.#lighten(rewritten, row));
+      if (limited.length + lighter.length === 0) {
         return { verbatim, without, notes, rows, accepted: refused.length === 0 };
       }
     }
@@ -90,9 +102,7 @@ class Settlement {
 
   /** Limits what a refused program is made of, a step further than before; returns whether there was one. */
   #limit(rewritten: Program, verdict: Verdict): boolean {
-    const root = rewritten.functions.find(({ name, section }) =>
-      name === verdict.program && section.name === verdict.section
-    );
+    const root = rootOf(rewritten, verdict);
     if (root === undefined) return false;
     const { starts } = linkFunction(rewritten, root);
     const pc = verdict.failure?.pc ?? -1;
@@ -142,11 +152,81 @@ class Settlement {
     names: ReadonlySet<string>,
     type: string,
   ): boolean {
+    return this.#judgeWithout(root, index, names, type).accepted;
+  }
+
+  #judgeWithout(
+    root: ProgramFunction,
+    index: number,
+    names: ReadonlySet<string>,
+    type: string,
+  ): Verdict {
     const without = new Map(this.without).set(index, names);
     const rewritten = this.#rewritten({ verbatim: this.verbatim, without });
     const fn = rewritten.functions[root.index];
-    return verdictOn(this.#kernel, rewritten, fn, { ...this.#options, type }).accepted;
+    return verdictOn(this.#kernel, rewritten, fn, { ...this.#options, type });
   }
+
+  /**
+   * Makes a program that the kernel accepts lighter: one of its functions goes without a pass, else all go back to the
+   * original. Returns whether there was a step to take.
+   */
+  #lighten(rewritten: Program, { verdict, original }: VerifyRow): boolean {
+    const root = rootOf(rewritten, verdict);
+    if (root === undefined || original === null) return false;
+    const functions = [...linkFunction(rewritten, root).starts.values()]
+      .filter(({ index }) => !this.verbatim.has(index))
+      .sort((a, b) => sizeOf(b) - sizeOf(a));
+    if (functions.length === 0) return false;
+    const key = `${verdict.section} ${verdict.program}`;
+    const most = MOST_WORK * original.statistics.processed;
+    const work = `${original.statistics.processed} -> ${verdict.statistics.processed}`;
+    const why = `the verifier processes more of ${verdict.program}: ${work}`;
+    if (!this.#lightened.has(key)) {
+      this.#lightened.add(key);
+      for (const fn of functions.slice(0, MOST_LIGHTENED)) {
+        if (this.#lightenBy(root, fn, verdict, most, why)) return true;
+      }
+    }
+    for (const { index } of functions) this.verbatim.set(index, why);
+    return true;
+  }
+
+  /** Leaves the first pass out of a function without which a program is light enough; returns whether there is one. */
+  #lightenBy(
+    root: ProgramFunction,
+    { index, name }: ProgramFunction,
+    { type }: Verdict,
+    most: number,
+    why: string,
+  ): boolean {
+    const before = this.without.get(index) ?? new Set<string>();
+    for (const pass of this.#passes) {
+      if (before.has(pass)) continue;
+      const names = new Set([...before, pass]);
+      const { accepted, statistics } = this.#judgeWithout(root, index, names, type);
+      if (!accepted || statistics.processed > most) continue;
+      this.without.set(index, names);
+      this.notes.push(`${name} goes without ${pass}: ${why}`);
+      return true;
+    }
+    return false;
+  }
+}
+
+/** Whether the verifier has much more work than with the original. */
+function isHeavy({ verdict, original }: VerifyRow): boolean {
+  return original !== null && original.accepted && verdict.accepted &&
+    verdict.statistics.processed > MOST_WORK * original.statistics.processed;
+}
+
+const sizeOf = ({ first, last }: ProgramFunction): number => last - first;
+
+/** The function that a verdict is about. */
+function rootOf(program: Program, verdict: Verdict): ProgramFunction | undefined {
+  return program.functions.find(({ name, section }) =>
+    name === verdict.program && section.name === verdict.section
+  );
 }
 
 /**

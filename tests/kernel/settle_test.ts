@@ -85,6 +85,29 @@ testWith("kernel", "then the whole program", () => {
   assert.deepEqual([[...verbatim.keys()].sort(), accepted], [[0, 1], true]);
 });
 
+/** The same as `GOOD`, with a loop before it. */
+const HEAVY = GOOD.replace("r0 = 0", "r1 = 0\nl:\nr1 += 1\nif r1 < 20 goto l\nr0 = 0");
+
+testWith(
+  "kernel",
+  "what takes the verifier much longer goes without the pass that made it so",
+  () => {
+    const { without, notes, accepted, rows } = settle(
+      (_, without) => without.get(0)?.has("second") ? GOOD : HEAVY,
+      ["first", "second", "third"],
+    );
+    assert.deepEqual([...without].map(([index, names]) => [index, ...names]), [[0, "second"]]);
+    assert.match(notes[0], / goes without second: the verifier processes more of .*: 5 -> \d+/);
+    assert.ok(accepted && rows[0].verdict.statistics.processed === 5);
+  },
+);
+
+testWith("kernel", "or back to the original", () => {
+  const { verbatim, without, accepted } = settle((v) => v.size > 0 ? GOOD : HEAVY, ["first"]);
+  assert.deepEqual([[...verbatim.keys()].sort(), without.size, accepted], [[0, 1], 0, true]);
+  assert.match(verbatim.get(0)!, /the verifier processes more of/);
+});
+
 testWith("kernel", "and if nothing helps, the rewrite is not accepted", () => {
   assert.equal(settle(() => BAD_MAIN).accepted, false);
 });
