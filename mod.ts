@@ -58,10 +58,12 @@ export * from "./lib/ir/module.ts";
 export * from "./lib/ir/parse.ts";
 export * from "./lib/ir/print.ts";
 
-export type { Pass } from "./lib/passes/pass.ts";
+export type { Pass, PassContext, PassEnvironment, PassOption } from "./lib/passes/pass.ts";
 export type { Level } from "./lib/passes/pipeline.ts";
 export type { PassObserver } from "./lib/passes/run.ts";
 export type { PassUse } from "./lib/passes/selection.ts";
+
+export type { Metering } from "./lib/targets/wasm/unit.ts";
 
 export { type EngineName, ENGINES } from "./lib/vm/engine.ts";
 export type { SymbolRequest, SymbolResolver } from "./lib/vm/code.ts";
