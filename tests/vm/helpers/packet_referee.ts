@@ -113,6 +113,13 @@ const TC_CALLS: readonly CallMaker[] = [
     const inner = r.below(4) === 0 ? BigInt(r.of([0, 14, 20])) << 56n : 0n;
     return onContext("skb_adjust_room", signed(r, r.of([20, 60, 5000])), r.below(3), room | inner);
   },
+  (r) => {
+    const inner = r.of([0n, 0n, 14n << 56n | 64n]);
+    const room = BigInt(r.of([2, 4, 2 | 8, 4 | 8, 2 | 16, 4 | 16]) | r.of([0, 32]));
+    return onContext("skb_adjust_room", r.of([20, 40, 28, 50]), r.below(2), room | inner);
+  },
+  (r) => onContext("skb_adjust_room", -BigInt(r.of([4, 8, 20])), r.below(2), r.of([0, 128, 256])),
+  (r) => onContext("skb_change_proto", r.of([0x0008, 0xdd86]), 0),
   (r) => onContext("skb_vlan_push", r.of(NETWORK_TYPES), r.below(65_536)),
   (r) => onContext("skb_vlan_push", r.of(NETWORK_TYPES), r.below(65_536)),
   () => onContext("skb_vlan_pop"),
@@ -408,7 +415,7 @@ export function referee(kernel: Kernel, type: string, count: number, seed: numbe
   for (let i = 0; i < count; i++) {
     const random = new Random(Math.imul(seed, 7919) + i);
     const sequence = Array.from(
-      { length: 1 + random.below(5) },
+      { length: 1 + random.below(9) },
       () => random.of(CALLS[type])(random),
     );
     const packet = type === "xdp" && random.below(5) === 0
