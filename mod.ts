@@ -58,7 +58,13 @@ export * from "./lib/ir/module.ts";
 export * from "./lib/ir/parse.ts";
 export * from "./lib/ir/print.ts";
 
-export type { Pass, PassContext, PassEnvironment, PassOption } from "./lib/passes/pass.ts";
+export type {
+  Pass,
+  PassContext,
+  PassEnvironment,
+  PassOption,
+  PassTarget,
+} from "./lib/passes/pass.ts";
 export type { Level } from "./lib/passes/pipeline.ts";
 export type { PassObserver } from "./lib/passes/run.ts";
 export type { PassUse } from "./lib/passes/selection.ts";
