@@ -104,6 +104,17 @@ export interface PointedInput extends Omit<ContextInput, Pointed> {
 /** An input with addresses in place of pointers. */
 export type Resolved<I> = Omit<I, Pointed> & Pick<ContextInput, Pointed>;
 
+const isPointer = (value: unknown): value is PointerTo => value instanceof PointerTo;
+
+/** Whether there is anything to place; most inputs are plain. */
+function hasPointers<I extends PointedInput>(input: I | Resolved<I>): input is I {
+  const { args, returned, registers, fields } = input as PointedInput;
+  return isPointer(returned) || args?.some(isPointer) === true ||
+    [registers, fields].some((values) =>
+      values !== undefined && Object.values(values).some(isPointer)
+    );
+}
+
 /** Bytes that are reserved at a time, at least. */
 const CHUNK = 1 << 16;
 /** Most bytes of one value. */
@@ -137,6 +148,7 @@ export class PointeeMemory {
    * @throws {UnsupportedError} If guest memory is exhausted.
    */
   resolve<I extends PointedInput>(input: I): Resolved<I> {
+    if (!hasPointers(input)) return input;
     const { args, returned, registers, fields } = input;
     this.#placed = new Map();
     this.#chunk = this.#used = 0;
