@@ -30,6 +30,8 @@ export interface PacketRoom {
   readonly meta?: number | undefined;
 }
 
+const NO_BYTES = new Uint8Array(0);
+
 /** Metadata and headroom that a packet keeps when it moves. */
 const KEPT_HEADROOM = 256;
 
@@ -170,6 +172,7 @@ export class PacketBuffer {
    * @returns Its bytes.
    */
   meta(): Uint8Array<ArrayBuffer> {
+    if (this.metaLength === 0) return NO_BYTES;
     return this.#all().slice(this.#meta, this.#data);
   }
 

@@ -168,6 +168,20 @@ function adjustRoom(skb: SkbContext, difference: number, mode: number, flags: bi
   return status;
 }
 
+/** The same helper of programs on streams, which know no headers (`sk_skb_adjust_room`). */
+function adjustStream(skb: SkbContext, difference: number, mode: number, flags: bigint): bigint {
+  const size = Math.abs(difference);
+  if (flags !== 0n || mode !== 0) return failure("EINVAL");
+  if (size > MAX_ROOM) return failure("EFAULT");
+  if (difference >= 0) {
+    skb.push(size);
+    skb.packet.write(0, new Uint8Array(size));
+  } else if (skb.makeWritable(size)) skb.pull(size);
+  else return failure("ENOMEM");
+  skb.update();
+  return 0n;
+}
+
 /** Takes the outermost VLAN header out of the packet (`__skb_vlan_pop`); null if the packet is too short. */
 function takeVlanHeader(skb: SkbContext): number | null {
   const { packet, headers } = skb;
@@ -260,8 +274,11 @@ export const SKB_HEADER_HELPERS: HelperBodies = {
     const skb = skbOf(env, r1);
     return changeProtocol(skb, networkOrder(u32(r2) & 0xffff, skb.order), u64(r3));
   },
-  skb_adjust_room: (env) => (_, r1, r2, r3, r4) =>
-    adjustRoom(skbOf(env, r1), s32(r2), u32(r3), u64(r4)),
+  skb_adjust_room: (env) => (_, r1, r2, r3, r4) => {
+    const skb = skbOf(env, r1);
+    const adjust = skb.type === "sk_skb" ? adjustStream : adjustRoom;
+    return adjust(skb, s32(r2), u32(r3), u64(r4));
+  },
   skb_vlan_push: (env) => (_, r1, r2, r3) => {
     const skb = skbOf(env, r1);
     return pushVlan(skb, networkOrder(u32(r2) & 0xffff, skb.order), u32(r3) & 0xffff);

@@ -1,5 +1,5 @@
 /**
- * Redirects are noted; hashes of flows are the same in both directions.
+ * What packet helpers do that no test run of the kernel shows: redirects, hashes of flows, streams.
  *
  * @module
  */
@@ -76,4 +76,15 @@ Deno.test("a hash that was set stays until it is invalid", () => {
     or %r0, %r7
     exit`;
   assert.equal(run("sched_cls", text, { packet: new Uint8Array(20) }).returnValue, 99n << 8n);
+});
+
+Deno.test("a stream gains and loses bytes at its start", () => {
+  const adjust = (difference: number) =>
+    run("sk_skb", `mov %r2, ${difference}\nmov %r3, 0\nmov %r4, 0\ncall skb_adjust_room\nexit`, {
+      packet: Uint8Array.of(1, 2, 3),
+    });
+  assert.deepEqual([...adjust(2).packet!], [0, 0, 1, 2, 3]);
+  assert.deepEqual([...adjust(-2).packet!], [3]);
+  assert.equal(signed(adjust(-4)), -12n);
+  assert.equal(signed(adjust(5000)), -14n);
 });
