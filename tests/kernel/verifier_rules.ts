@@ -430,6 +430,44 @@ export const VERIFIER_RULES: readonly VerifierRule[] = [
     says: /unbounded min value is not allowed/,
   },
   {
+    rule: "what is computed from an index is computed behind its compare",
+    about: "a bound does not reach back: no speculation, no sharing with code above the compare",
+    kept: `
+        *(u32 *)(r10 - 4) = 0
+        r1 = map_fd 1 ll
+        r2 = r10
+        r2 += -4
+        call 1
+        if r0 == 0 goto out
+        r2 = *(u64 *)(r0 + 0)
+        if r2 > 3 goto out
+        r2 <<= 3
+        r0 += r2
+        r0 = *(u64 *)(r0 + 0)
+      out:
+        r0 = 1
+        exit
+    `,
+    broken: `
+        *(u32 *)(r10 - 4) = 0
+        r1 = map_fd 1 ll
+        r2 = r10
+        r2 += -4
+        call 1
+        if r0 == 0 goto out
+        r2 = *(u64 *)(r0 + 0)
+        r3 = r2
+        r3 <<= 3
+        if r2 > 3 goto out
+        r0 += r3
+        r0 = *(u64 *)(r0 + 0)
+      out:
+        r0 = 1
+        exit
+    `,
+    says: /unbounded min value is not allowed/,
+  },
+  {
     rule: "sizes for helpers are bounded",
     about: "the same holds for what a helper may read",
     kept: `
