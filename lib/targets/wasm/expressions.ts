@@ -187,7 +187,29 @@ export class Expressions {
     this.#resize(bits, width);
   }
 
+  /** The amount of a shift by a constant in an operand tree; -1 for anything else. */
+  #shift(value: Value, fn: AluOp, width: Width): number {
+    if (!this.#folding.has(value) || value.op !== "alu" || value.fn !== fn) return -1;
+    const amount = value.args[1];
+    if (value.width !== width || amount.op !== "const") return -1;
+    return Number(amount.imm & BigInt(width - 1));
+  }
+
+  /** Pushes a rotation, if that is what two shifts of one value, put together, are. */
+  #rotate(width: Width, left: Value, right: Value): boolean {
+    const by = this.#shift(left, "lsh", width);
+    if (by <= 0 || this.#shift(right, "rsh", width) !== width - by) return false;
+    if (left.args[0] !== right.args[0]) return false;
+    this.push(left.args[0], width);
+    this.#constant(BigInt(by), width);
+    this.#code.op(typed(width, "rotl"));
+    return true;
+  }
+
   #alu(fn: AluOp, width: Width, a: Value, b: Value): void {
+    if (fn === "or" || fn === "xor" || fn === "add") {
+      if (this.#rotate(width, a, b) || this.#rotate(width, b, a)) return;
+    }
     this.push(a, width);
     const plain = PLAIN[fn];
     if (plain === null) return this.#divide(fn, width, b);
