@@ -120,6 +120,7 @@ function round(fn: IrFunction, context: PassContext): number {
     if (block.term!.op !== "branch") continue;
     const meeting = findMeeting(block, context.option("instructions"));
     if (meeting === null || meeting.edges[0].to === block || !pays(meeting, context)) continue;
+    if (meeting.edges[0].to.preds.length > context.option("entries")) continue;
     convert(fn, block, meeting);
     count++;
   }
@@ -146,6 +147,11 @@ export const ifConversion: Pass = {
   options: [
     { name: "instructions", summary: "most instructions that are executed in vain", value: 2 },
     { name: "choices", summary: "most values that are chosen", value: 2 },
+    {
+      name: "entries",
+      summary: "most ways into where the sides meet: each is looked at",
+      value: 256,
+    },
     { name: "rounds", summary: "how deep conversions nest, at most", value: 4 },
   ],
   run,

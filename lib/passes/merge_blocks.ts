@@ -11,7 +11,7 @@
  * @module
  */
 
-import { redirect, removeUnreachable, replaceUses } from "../ir/cfg.ts";
+import { removeUnreachable, replaceUses } from "../ir/cfg.ts";
 import type { Block, Edge, IrFunction, Value } from "../ir/function.ts";
 import type { Pass, PassContext } from "./pass.ts";
 
@@ -29,15 +29,20 @@ function lastOf(edge: Edge, most: number): Edge | null {
 
 /** Lets edges pass over blocks that only jump; returns how many did. */
 function skipJumps(fn: IrFunction): number {
+  const passed = new Set<Block>();
   let count = 0;
   for (const block of fn.blocks) {
     for (const edge of block.succs) {
       const last = lastOf(edge, 64);
       if (last === null) continue;
-      redirect(edge, last.to, last.args.slice());
+      passed.add(edge.to);
+      edge.to = last.to;
+      edge.args = last.args.slice();
+      last.to.preds.push(edge);
       count++;
     }
   }
+  for (const block of passed) block.preds = block.preds.filter(({ to }) => to === block);
   return count;
 }
 

@@ -195,7 +195,9 @@ function skip(fn: IrFunction, loop: CompareLoop): void {
 
 function run(fn: IrFunction, context: PassContext): boolean {
   let count = 0;
+  const most = context.option("loops");
   for (const loop of new Loops(fn, new Dominators(fn)).all) {
+    if (count === most) break;
     const found = loop.blocks.length > context.option("blocks") ? null : CompareLoop.find(loop);
     if (found === null || isShort(found, context.option("turns"))) continue;
     skip(fn, found);
@@ -211,6 +213,11 @@ export const wideCompare: Pass = {
   summary: "lets loops that compare bytes skip those that are equal, many at a time",
   options: [
     { name: "blocks", summary: "most blocks of a loop that is looked at", value: 8 },
+    {
+      name: "loops",
+      summary: "most loops that are changed: each costs a look at the function",
+      value: 64,
+    },
     { name: "turns", summary: "most turns that do not pay", value: 16 },
   ],
   run,
