@@ -40,7 +40,7 @@ export class ArenaMap extends BaseMap {
     const { contents } = seed.plan;
     if (contents === null) return;
     const kept = contents.subarray(0, this.maxEntries * ARENA_PAGE);
-    this.#storage.bytes(this.address, kept.length).set(kept);
+    this.#storage.write(this.address, kept);
     this.#used.fill(1, 0, Math.ceil(kept.length / ARENA_PAGE));
   }
 
@@ -82,7 +82,7 @@ export class ArenaMap extends BaseMap {
     if (page < 0 || this.#used.subarray(page, page + count).includes(1)) return 0;
     this.#used.fill(1, page, page + count);
     const address = this.address + page * ARENA_PAGE;
-    this.#storage.bytes(address, count * ARENA_PAGE).fill(0);
+    this.#storage.clear(address, count * ARENA_PAGE);
     return address;
   }
 

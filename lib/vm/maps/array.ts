@@ -53,7 +53,7 @@ export class ArrayMap extends BaseMap {
     this.geometry = { base, valueSize, stride, cpuStride, maxEntries };
     const { contents, frozen } = seed.plan;
     if (contents !== null) {
-      this.#storage.bytes(base, valueSize).set(contents.subarray(0, valueSize));
+      this.#storage.write(base, contents, 0, Math.min(valueSize, contents.length));
     }
     this.frozen = frozen;
   }

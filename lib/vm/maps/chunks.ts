@@ -114,7 +114,7 @@ export class Slab {
   take(): number {
     const free = this.#free.pop();
     if (free !== undefined) {
-      this.#storage.bytes(free, this.#chunks.stride).fill(0);
+      this.#storage.clear(free, this.#chunks.stride);
       return free;
     }
     if (this.#used === this.#chunks.capacity && this.#chunks.grow() === null) return 0;

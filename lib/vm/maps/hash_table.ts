@@ -193,7 +193,7 @@ export class HashTable {
     const count = this.count + 1;
     this.#set(HASH_HEADER.count, count);
     if (count > this.#get(HASH_HEADER.mask) + 1) this.#double();
-    storage.bytes(element + HASH_ELEMENT.key, key.length).set(key);
+    storage.write(element + HASH_ELEMENT.key, key);
     const bucket = this.#bucket(key);
     storage.setU32(element + HASH_ELEMENT.next, storage.u32(bucket));
     storage.setU32(element + HASH_ELEMENT.state, HASH_STATE.used);

@@ -111,7 +111,7 @@ export class LpmTrie extends BaseMap {
     if (node === 0) return 0;
     this.#storage.setU32(node + TRIE_NODE.prefix, prefix);
     this.#storage.setU32(node + TRIE_NODE.hasValue, hasValue ? 1 : 0);
-    this.#storage.bytes(node + TRIE_NODE.data, data.length).set(data);
+    this.#storage.write(node + TRIE_NODE.data, data);
     return node;
   }
 

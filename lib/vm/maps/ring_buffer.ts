@@ -156,7 +156,7 @@ export class RingBuffer extends BaseMap {
     if (flags > WAKEUP_FLAGS) return -ERRNO.EINVAL;
     const address = this.reserve(data.length);
     if (address === 0) return -ERRNO.EAGAIN;
-    this.#storage.bytes(address, data.length).set(data);
+    this.#storage.write(address, data);
     this.commit(address, true);
     return 0;
   }
@@ -240,7 +240,7 @@ export class UserRingBuffer extends BaseMap {
     const sample = this.#samples.shift();
     if (sample === undefined) return -1;
     this.#bytes -= roundUp8(sample.length + HEADER);
-    this.#storage.bytes(this.#stage + STAGE_HEADER, sample.length).set(sample);
+    this.#storage.write(this.#stage + STAGE_HEADER, sample);
     return sample.length;
   }
 }

@@ -8,6 +8,9 @@ import { UnsupportedError } from "../../errors.ts";
 import { GUEST_BASE, type GuestMemory } from "../memory.ts";
 import type { SpecialField } from "./fields.ts";
 
+/** Bytes that are copied one by one. */
+const FEW = 64;
+
 /** Storage of one map. Addresses are guest addresses, sizes are in bytes. */
 export class MapStorage {
   readonly #memory: GuestMemory;
@@ -111,21 +114,55 @@ export class MapStorage {
   }
 
   /**
+   * Stores bytes.
+   *
+   * @param address Where to.
+   * @param source Where from.
+   * @param from Index of the first byte, in the source and behind the address.
+   * @param to Index behind the last byte.
+   * @throws {GuestFault} If the place is not all in memory.
+   */
+  write(address: number, source: Uint8Array, from = 0, to: number = source.length): void {
+    const offset = this.#offset(address, to);
+    const { bytes } = this.#memory;
+    // A view costs more than the copy of a few bytes.
+    if (to - from > FEW) bytes.set(source.subarray(from, to), offset + from);
+    else for (let i = from; i < to; i++) bytes[offset + i] = source[i];
+  }
+
+  /**
+   * Stores zeros.
+   *
+   * @param address Where to.
+   * @param size How many bytes.
+   * @throws {GuestFault} If the place is not all in memory.
+   */
+  clear(address: number, size: number): void {
+    const offset = this.#offset(address, size);
+    this.#memory.bytes.fill(0, offset, offset + size);
+  }
+
+  /**
    * Copies a value in, except the fields that belong to the kernel.
    *
    * @param address Where to.
-   * @param value The value.
+   * @param value The value; bytes behind its size are ignored.
+   * @param valueSize Its size in bytes.
    * @param fields The fields that stay, by ascending offset.
    * @throws {GuestFault} If the place is not all in memory.
    */
-  copyIn(address: number, value: Uint8Array, fields: readonly SpecialField[] = []): void {
-    const target = this.bytes(address, value.length);
+  copyIn(
+    address: number,
+    value: Uint8Array,
+    valueSize: number,
+    fields: readonly SpecialField[],
+  ): void {
     let from = 0;
     for (const { offset, size } of fields) {
-      if (offset > from) target.set(value.subarray(from, offset), from);
+      if (offset > from) this.write(address, value, from, offset);
       from = Math.max(from, offset + size);
     }
-    target.set(value.subarray(from), from);
+    this.write(address, value, from, Math.min(valueSize, value.length));
   }
 
   /**

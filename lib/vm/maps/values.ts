@@ -73,7 +73,7 @@ export class Values {
    * @param value The value.
    */
   set(address: number, value: Uint8Array): void {
-    this.#storage.copyIn(address, value.subarray(0, this.size), this.#fields);
+    this.#storage.copyIn(address, value, this.size, this.#fields);
   }
 
   /**
@@ -97,7 +97,7 @@ export class Values {
     for (let i = 0; i < this.copies; i++) {
       const at = i * this.stride;
       const value = values.subarray(at, at + this.#copied);
-      this.#storage.copyIn(address + i * distance, value, this.#fields);
+      this.#storage.copyIn(address + i * distance, value, value.length, this.#fields);
     }
   }
 
@@ -124,7 +124,7 @@ export class Values {
    * @param address Address of the first.
    */
   clear(address: number): void {
-    this.#storage.bytes(address, this.footprint).fill(0);
+    this.#storage.clear(address, this.footprint);
   }
 
   /**
@@ -136,7 +136,7 @@ export class Values {
   release(address: number): void {
     for (const { kind, offset, size } of this.#fields) {
       if (kind === "timer") this.#host.cancelTimer(address + offset);
-      if (HOLDERS.has(kind)) this.#storage.bytes(address + offset, size).fill(0);
+      if (HOLDERS.has(kind)) this.#storage.clear(address + offset, size);
     }
   }
 }
