@@ -85,6 +85,7 @@ export {
 } from "./lib/vm/contexts/pointers.ts";
 export type { TracedMachine } from "./lib/vm/contexts/registers.ts";
 export { CONTEXT_TYPES } from "./lib/vm/contexts/registry.ts";
+export type { SysctlInput } from "./lib/vm/contexts/sysctl.ts";
 export type { EnvironmentOptions, TaskIdentity } from "./lib/vm/environment.ts";
 export * from "./lib/vm/fault.ts";
 export type { Outcome } from "./lib/vm/interpreter.ts";

@@ -11,6 +11,7 @@ import type { Environment } from "../environment.ts";
 import type { PacketLoad } from "../packet_load.ts";
 import type { PacketBuffer } from "./packet.ts";
 import type { TracedMachine } from "./registers.ts";
+import type { SysctlInput } from "./sysctl.ts";
 
 /** Values of fields or registers by name: numbers, the numbers of an array, or the bytes as they are in memory. */
 export type NamedValues = Readonly<
@@ -39,6 +40,8 @@ export interface ContextInput {
   readonly registers?: NamedValues | undefined;
   /** The processor whose registers they are; by default x86_64. */
   readonly machine?: TracedMachine | undefined;
+  /** The kernel parameter that a program watches over. */
+  readonly sysctl?: SysctlInput | undefined;
   /** Format of the record of a tracepoint: the text of `events/SUBSYSTEM/NAME/format` of tracefs. */
   readonly format?: string | undefined;
 }

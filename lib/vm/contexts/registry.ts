@@ -10,7 +10,8 @@ import { layout } from "./layout.ts";
 import { plainContexts, type PlainKind } from "./plain.ts";
 import { skbContexts } from "./skb_builder.ts";
 import { SOCKET_KINDS, socketContexts } from "./socket_contexts.ts";
-import { CGROUP_DEVICE, NETFILTER, SOCK, SYSCTL } from "./structs.ts";
+import { CGROUP_DEVICE, NETFILTER, SOCK } from "./structs.ts";
+import { sysctlContexts } from "./sysctl.ts";
 import { xdpContexts } from "./xdp.ts";
 
 /** Types on socket buffers. */
@@ -38,7 +39,6 @@ const PLAIN_KINDS: { readonly [type: string]: PlainKind } = {
   syscall: { kind: "bytes" },
   cgroup_sock: { kind: "fields", layout: SOCK },
   cgroup_device: { kind: "fields", layout: CGROUP_DEVICE },
-  cgroup_sysctl: { kind: "fields", layout: SYSCTL },
   netfilter: { kind: "fields", layout: NETFILTER },
   lirc_mode2: { kind: "fields", layout: layout("lirc_sample", "u32 sample") },
 };
@@ -46,6 +46,7 @@ const PLAIN_KINDS: { readonly [type: string]: PlainKind } = {
 /** Program types whose contexts can be built. */
 export const CONTEXT_TYPES: readonly string[] = [
   "xdp",
+  "cgroup_sysctl",
   ...SKB_TYPES,
   ...Object.keys(SOCKET_KINDS),
   ...Object.keys(PLAIN_KINDS),
@@ -78,6 +79,7 @@ export function contextBuilder(env: Environment, type: string): ContextBuilder {
 
 function builderOf(env: Environment, type: string): ContextBuilder {
   if (type === "xdp") return xdpContexts(env);
+  if (type === "cgroup_sysctl") return sysctlContexts(env);
   if (SKB_TYPES.has(type)) return skbContexts(env, type);
   if (Object.hasOwn(SOCKET_KINDS, type)) return socketContexts(env, type);
   if (Object.hasOwn(PLAIN_KINDS, type)) return plainContexts(env, type, PLAIN_KINDS[type]);

@@ -8,6 +8,7 @@ import type { RunContext } from "../contexts/context.ts";
 import type { PacketBuffer } from "../contexts/packet.ts";
 import { SkbContext } from "../contexts/skb.ts";
 import { SocketContext } from "../contexts/socket_contexts.ts";
+import { SysctlContext } from "../contexts/sysctl.ts";
 import { XdpContext } from "../contexts/xdp.ts";
 import type { Environment } from "../environment.ts";
 import { GuestFault } from "../fault.ts";
@@ -17,9 +18,19 @@ const NAMES: ReadonlyMap<unknown, string> = new Map<unknown, string>([
   [XdpContext, "an XDP context"],
   [SkbContext, "a socket buffer"],
   [SocketContext, "the context of a socket"],
+  [SysctlContext, "the context of a kernel parameter"],
 ]);
 
-function contextOf<T extends RunContext>(
+/**
+ * The context that a helper works on.
+ *
+ * @param kind The class of contexts that it takes.
+ * @param env The environment.
+ * @param register Its first argument.
+ * @returns The context.
+ * @throws {GuestFault} If that is not the context of the program, or of another class.
+ */
+export function contextOf<T extends RunContext>(
   kind: abstract new (...args: never[]) => T,
   { context }: Environment,
   register: bigint,

@@ -41,6 +41,7 @@ import { STACK_HELPERS } from "./stack.ts";
 import { STORAGE_HELPERS } from "./storage.ts";
 import { STRING_HELPERS } from "./strings.ts";
 import { SYNCOOKIE_HELPERS } from "./syncookie.ts";
+import { SYSCTL_HELPERS } from "./sysctl.ts";
 import { TASK_HELPERS } from "./task.ts";
 import { TRACING_HELPERS } from "./tracing.ts";
 import { TREE_KFUNCS } from "./trees.ts";
@@ -75,6 +76,7 @@ export const HELPERS: HelperBodies = {
   ...STORAGE_HELPERS,
   ...STRING_HELPERS,
   ...SYNCOOKIE_HELPERS,
+  ...SYSCTL_HELPERS,
   ...TASK_HELPERS,
   ...TRACING_HELPERS,
   ...TUNNEL_HELPERS,

@@ -358,3 +358,35 @@ Deno.test("a listening socket makes and checks cookies of a SYN", () => {
   const closed = { socket: () => ({ state: 7 }) };
   assert.equal(signed(run("xdp", text, {}, { providers: closed })), -22n);
 });
+
+Deno.test("a program on a kernel parameter sees its name and values, and replaces the new one", () => {
+  const sysctl = { name: "net/ipv4/ip_forward", current: "0", wanted: "1" };
+  const read = (name: string, size: number, flags = 0) => `
+    stdw [%r10-32], 0
+    stdw [%r10-24], 0
+    stdw [%r10-16], 0
+    stdw [%r10-8], 0
+    mov %r2, %r10
+    add %r2, -32
+    mov %r3, ${size}
+    mov %r4, ${flags}
+    call ${name}
+    mov %r6, %r0
+    ldxb %r0, [%r10-32]
+    lsh %r6, 8
+    or %r0, %r6
+    exit`;
+  const result = (text: string, input = { sysctl }) => signed(run("cgroup_sysctl", text, input));
+  assert.equal(result(read("sysctl_get_name", 32)), 19n << 8n | 110n);
+  assert.equal(result(read("sysctl_get_name", 32, 1)), 10n << 8n | 105n);
+  assert.equal(result(read("sysctl_get_name", 4)) >> 8n, -7n);
+  assert.equal(result(read("sysctl_get_current_value", 4)), 1n << 8n | 48n);
+  assert.equal(result(read("sysctl_get_new_value", 4)), 1n << 8n | 49n);
+  const reading = { sysctl: { name: "x", current: "0" } as typeof sysctl };
+  assert.equal(result(read("sysctl_get_new_value", 4), reading) >> 8n, -22n);
+  const set = read("sysctl_set_new_value", 1).replace("stdw [%r10-32], 0", "stdw [%r10-32], 55");
+  const { returnValue, actions, fields } = run("cgroup_sysctl", set, { sysctl });
+  assert.equal(returnValue, 55n);
+  assert.deepEqual(actions.map(({ args }) => args), [[55n]]);
+  assert.equal(fields.write, 1n);
+});
