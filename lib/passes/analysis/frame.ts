@@ -106,6 +106,8 @@ export class FramePointers {
       case "copy":
       case "cast":
         return this.#merge(value, this.#at(args[0]));
+      case "select":
+        return args.slice(2).some((arg) => this.isFrame(arg)) && this.#merge(value, SOMEWHERE);
       case "alu":
         return this.#arithmetic(value);
       case "load":

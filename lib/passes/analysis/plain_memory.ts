@@ -88,6 +88,8 @@ export class PlainMemory {
     switch (op) {
       case "copy":
         return this.#raise(value, this.#kind(args[0]));
+      case "select":
+        return this.#raise(value, Math.max(this.#kind(args[2]), this.#kind(args[3])));
       case "alu":
         if (value.width === 32) return false;
         return this.#raise(value, Math.max(this.#kind(args[0]), this.#kind(args[1])));
