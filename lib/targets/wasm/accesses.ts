@@ -41,6 +41,8 @@ export interface AccessContext extends SafeAccesses {
   readonly order: ByteOrder;
   /** Whether accesses are checked against the limits of their page. */
   readonly strict: boolean;
+  /** Whether an access is surely within that limit. */
+  isLimitKnown(access: Value): boolean;
   /** Local with the offset of the frame. */
   readonly frame: number;
   /** Locals: an offset in memory (i32), an address, and the old content of memory (i64). */
@@ -73,7 +75,7 @@ function pushOffset(context: AccessContext, access: Value): Displacement {
     }
   }
   const displacement = pushBase(context, access);
-  if (!context.strict) return displacement;
+  if (!context.strict || context.isLimitKnown(access)) return displacement;
   checkLimit(context, access, displacement);
   return 0;
 }

@@ -19,6 +19,7 @@ import { Expressions } from "./expressions.ts";
 import { Folding } from "./folding.ts";
 import { frameWordsToClear } from "./frame_clearing.ts";
 import { FRAME_SIZE, GUEST_BASE, MAY_GOTO_BUDGET } from "./host.ts";
+import { knownLimits } from "./limit_checks.ts";
 import { dealLocals, type Locals } from "./locals.ts";
 import { makeReducible } from "./reducible.ts";
 import { safeAccesses } from "./safe_accesses.ts";
@@ -60,6 +61,7 @@ class Lowering implements AccessContext, CallContext {
   readonly content = LOCAL.content;
   readonly callee = LOCAL.offset;
   readonly isSafe: (access: Value) => boolean;
+  readonly isLimitKnown: (access: Value) => boolean;
   readonly #source: WasmSource;
   readonly #dominators: Dominators;
   readonly #folding: Folding;
@@ -86,6 +88,8 @@ class Lowering implements AccessContext, CallContext {
     this.#locals = dealLocals(fn, this.#dominators, this.#folding);
     const safe = safeAccesses(fn, this.#dominators, source.pointer);
     this.isSafe = (access) => safe.isSafe(access);
+    const known = this.strict ? knownLimits(fn, this.#dominators, writes) : null;
+    this.isLimitKnown = ({ id }) => known !== null && known[id] !== 0;
     this.#exact = unit.options.metering === "exact";
     this.#weights = weightsOf(fn.blockCount, this.#dominators);
     this.expressions = new Expressions(
