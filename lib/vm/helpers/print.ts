@@ -5,10 +5,11 @@
  */
 
 import type { Environment } from "../environment.ts";
-import { readForeignString } from "../foreign_memory.ts";
+import { readForeign, readForeignString } from "../foreign_memory.ts";
 import { formatFields, LINE_SIZE, MAX_FORMAT, MAX_FORMAT_ARGUMENTS } from "../format.ts";
 import { type Rendered, renderFields } from "../format_fields.ts";
 import type { GuestMemory } from "../memory.ts";
+import { showType } from "../show_type.ts";
 import { failure, type HelperBodies, type HelperFactory, result, u32, u64 } from "./body.ts";
 
 /** Bytes of the buffer behind a file of an iterator. */
@@ -105,11 +106,53 @@ const seqPrintf: HelperFactory = (env) => (_context, _r1, r2, r3, r4, r5) => {
 const seqWrite: HelperFactory = (env) => (_context, _r1, r2, r3) =>
   appendSequence(env, env.memory.slice(r2, u32(r3), false).slice());
 
+/** Bytes of `struct btf_ptr`. */
+const TYPED_POINTER_SIZE = 16;
+/** The largest value that is shown. */
+const MAX_SHOWN = 1 << 20;
+
+/** The text of a value of the kernel's types, or why there is none. */
+function typedText(
+  env: Environment,
+  pointer: bigint,
+  size: number,
+  flags: bigint,
+): Uint8Array | bigint {
+  const { memory, kernel } = env;
+  const types = kernel?.types ?? null;
+  if (size !== TYPED_POINTER_SIZE || flags > 15n || types === null) return failure("EINVAL");
+  const id = u32(memory.load(pointer + 8n, 4));
+  if (id === 0) return failure("EINVAL");
+  if (id >= types.count) return failure("ENOENT");
+  const wanted = types.sizeOf(id);
+  if (wanted > MAX_SHOWN) return failure("EINVAL");
+  const bytes = readForeign(env, "kernel", memory.load(pointer, 8), wanted);
+  if (bytes === null) return failure("EFAULT");
+  return Uint8Array.from(showType(types, id, bytes, Number(flags)), (c) => c.charCodeAt(0));
+}
+
+const snprintfTyped: HelperFactory = (env) => (_context, r1, r2, r3, r4, r5) => {
+  const text = typedText(env, u64(r3), u32(r4), u64(r5));
+  if (typeof text === "bigint") return text;
+  const target = env.memory.slice(r1, u32(r2), true);
+  const copied = text.subarray(0, Math.max(target.length - 1, 0));
+  target.set(copied);
+  if (target.length > 0) target[copied.length] = 0;
+  return result(text.length);
+};
+
+const seqPrintfTyped: HelperFactory = (env) => (_context, _r1, r2, r3, r4) => {
+  const text = typedText(env, u64(r2), u32(r3), u64(r4));
+  return typeof text === "bigint" ? text : appendSequence(env, text);
+};
+
 /** Helpers that print. */
 export const PRINT_HELPERS: HelperBodies = {
   trace_printk: tracePrintk,
   trace_vprintk: traceVprintk,
   snprintf,
+  snprintf_btf: snprintfTyped,
   seq_printf: seqPrintf,
+  seq_printf_btf: seqPrintfTyped,
   seq_write: seqWrite,
 };

@@ -184,14 +184,16 @@ export function inKernel(kernel: Kernel, helperCase: HelperCase): HelperOutcome 
  * @param name What the program does, for messages.
  * @param helperCase The program.
  * @param refusal What the verifier may say instead; the calls then fail in the sandbox.
+ * @param options How to load it into the sandbox.
  */
 export function assertAsKernel(
   kernel: Kernel,
   name: string,
   helperCase: HelperCase,
   refusal?: RegExp,
+  options: VmOptions = {},
 ): void {
-  const { run, results, data } = inSandbox(helperCase);
+  const { run, results, data } = inSandbox(helperCase, options);
   assert.equal(run.fault, null, name);
   const expected = inKernel(kernel, helperCase);
   if (typeof expected === "string") {
