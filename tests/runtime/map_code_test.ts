@@ -202,6 +202,26 @@ Deno.test("bad key and value pointers fault alike", () => {
   }
 });
 
+Deno.test("a value may be where the new element will be: that of an element just deleted", () => {
+  for (const mapPlan of [plan("hash", 4, 16, 8), plan("percpu_hash", 4, 16, 8)]) {
+    for (const shift of [0, 4, -4]) {
+      const contents = [false, true].map((inline) => {
+        const bench = new Bench(mapPlan, inline, 2);
+        const value = Uint8Array.from({ length: 16 }, (_, i) => i + 1);
+        bench.run(1, Uint8Array.of(1, 0, 0, 0), value);
+        const address = Number(bench.run(0, Uint8Array.of(1, 0, 0, 0), value).returnValue);
+        bench.run(4, Uint8Array.of(1, 0, 0, 0), value);
+        bench.memory.bytes[bench.key - GUEST_BASE] = 2;
+        assert.equal(bench.at(1, bench.key, address + shift).returnValue, 0n);
+        const found = Number(bench.run(0, Uint8Array.of(2, 0, 0, 0), value).returnValue);
+        return bench.memory.slice(BigInt(found), 16, false).toHex();
+      });
+      assert.equal(contents[0], contents[1], `${mapPlan.name}, ${shift}`);
+      if (shift === 0) assert.equal(contents[0], "0102030405060708090a0b0c0d0e0f10");
+    }
+  }
+});
+
 /** Overwrites the storage of a map as a hostile program may. */
 function corrupt(bench: Bench, dice: Dice): void {
   const regions = bench.memory.regions.filter(({ name }) => name.startsWith("map "));

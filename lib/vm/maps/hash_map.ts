@@ -96,7 +96,9 @@ export class HashMap extends BaseMap {
       return 0;
     }
     if (found === 0 && this.table.count >= this.maxEntries && !this.evict()) return -ERRNO.E2BIG;
-    if (this.table.isFull) [key, value] = [key.slice(), value.slice()];
+    // What a program passes may lie in the element that is taken, and a view ends where memory grows.
+    value = value.slice();
+    if (this.table.isFull) key = key.slice();
     const element = found === 0 ? this.table.take() : this.table.takeSpare();
     if (element === 0) return -ERRNO.ENOMEM;
     this.values.clear(this.valuesOf(element));

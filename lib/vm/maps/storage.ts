@@ -125,9 +125,10 @@ export class MapStorage {
   write(address: number, source: Uint8Array, from = 0, to: number = source.length): void {
     const offset = this.#offset(address, to);
     const { bytes } = this.#memory;
-    // A view costs more than the copy of a few bytes.
-    if (to - from > FEW) bytes.set(source.subarray(from, to), offset + from);
-    else for (let i = from; i < to; i++) bytes[offset + i] = source[i];
+    // A view costs more than the copy of a few bytes; but those may overlap.
+    const isApart = to - from <= FEW && source.buffer !== bytes.buffer;
+    if (isApart) { for (let i = from; i < to; i++) bytes[offset + i] = source[i]; }
+    else bytes.set(source.subarray(from, to), offset + from);
   }
 
   /**
