@@ -5,7 +5,8 @@
  *
  * Blocks in reverse post order; a hash table of computations so far, whose candidates must dominate. Values with a CO-RE
  * record are left alone, as are moves of leaves, which mark where edges get them from, and addresses in the frame, which
- * the allocator recomputes for less than it costs to keep them.
+ * the allocator recomputes for less than it costs to keep them. For the kernel, neither is what an operand's compare
+ * narrows in between: the verifier knows less of the first computation (analysis/compared.ts).
  *
  * @module
  */
@@ -13,6 +14,7 @@
 import { Dominators } from "../ir/dominators.ts";
 import type { IrFunction, Value } from "../ir/function.ts";
 import { ALU, type AluOp } from "../isa/ops.ts";
+import { Compared } from "./analysis/compared.ts";
 import { forwarded, forwardMoves, keptMoves } from "./copy_propagation.ts";
 import type { Pass, PassContext } from "./pass.ts";
 import { become } from "./simplify_alu.ts";
@@ -58,6 +60,7 @@ function run(fn: IrFunction, context: PassContext): boolean {
   const dominators = new Dominators(fn);
   const byHash = new Map<number, Value[]>();
   const kept = keptMoves(fn);
+  const compared = context.target === "bpf" ? new Compared(dominators, fn.blockCount) : null;
   let count = 0;
   for (const block of dominators.order) {
     for (const value of block.insns) {
@@ -71,7 +74,8 @@ function run(fn: IrFunction, context: PassContext): boolean {
         continue;
       }
       const same = candidates.find((other) =>
-        equal(other, value) && dominators.dominates(other.block!, block)
+        equal(other, value) && dominators.dominates(other.block!, block) &&
+        compared?.narrows(other, block) !== true
       );
       if (same !== undefined) {
         become(value, "copy", [same]);

@@ -16,28 +16,14 @@ import { buffer, cString } from "../../lib/kernel/native.ts";
 import { PROGRAM_TYPES } from "../../lib/kernel/program_types.ts";
 import type { Verdict } from "../../lib/kernel/verdict.ts";
 import { loadProgram } from "../../lib/object/load.ts";
-import { parseMapFile } from "../../lib/object/map_file.ts";
 import { ROOT, testWith } from "../support.ts";
+import { RULE_MAPS, withKfuncs } from "./rule_programs.ts";
 import { VERIFIER_RULES } from "./verifier_rules.ts";
-
-const MAPS = parseMapFile(JSON.stringify({
-  program: { type: "xdp" },
-  maps: {
-    1: { type: "array", key: 4, value: 64, entries: 1 },
-    2: { type: "hash", key: 4, value: 16, entries: 8 },
-    3: { type: "perf_event_array", key: 4, value: 4, entries: 8 },
-  },
-}));
 
 /** The verdict on a stream, in which kfuncs are named. */
 function verdictOn(kernel: Kernel, text: string): Verdict {
-  const numbered = text.replace(/kfunc ([a-z_]+)/g, (_, name) => {
-    const type = kernel.types.btf.find("func", name);
-    assert.ok(type, `this kernel has no ${name}`);
-    return `kfunc ${type.id}`;
-  });
-  const program = loadProgram(new TextEncoder().encode(numbered));
-  const { verdict, loaded } = kernel.load(program, program.functions[0], { file: MAPS });
+  const program = loadProgram(new TextEncoder().encode(withKfuncs(kernel, text)));
+  const { verdict, loaded } = kernel.load(program, program.functions[0], { file: RULE_MAPS });
   loaded?.close();
   return verdict;
 }
