@@ -103,6 +103,17 @@ const VM: readonly string[] = [
   "merge-blocks",
 ];
 
+/** Passes for the virtual machine where it counts every instruction: they leave each block and its calls in place. */
+const VM_COUNTED: readonly string[] = [
+  "copy-propagation",
+  "simplify",
+  "load-elimination",
+  "value-numbering",
+  "copy-propagation",
+  "simplify",
+  "dead-code(loads=0)",
+];
+
 const uses = (names: readonly string[]): readonly PassUse[] =>
   names.map((name) => parsePass(name, PASSES));
 
@@ -120,6 +131,8 @@ export const BPF_ALTERNATIVES: readonly (readonly PassUse[])[] = BPF_VARIANTS.ma
 
 /** What runs for the virtual machine. */
 export const VM_PIPELINE: readonly PassUse[] = uses(VM);
+/** What runs for the virtual machine where it counts every instruction. */
+export const VM_COUNTED_PIPELINE: readonly PassUse[] = uses(VM_COUNTED);
 
 /** `[before, after, reason]`: somewhere behind each run of the first pass the second must run. */
 export const ORDER: readonly (readonly [before: string, after: string, reason: string])[] = [

@@ -5,7 +5,7 @@
  */
 
 import type { IrFunction, Value } from "../ir/function.ts";
-import { VM_PIPELINE } from "../passes/pipeline.ts";
+import { VM_COUNTED_PIPELINE, VM_PIPELINE } from "../passes/pipeline.ts";
 import type { Metering } from "../targets/wasm/unit.ts";
 import type { Code } from "./code.ts";
 import { type Engine, type EngineName, interpreterEngine } from "./engine.ts";
@@ -73,9 +73,9 @@ export function makeEngine(
   const { memory, helpers, kfuncs } = parts;
   if (name === "interpreter") return interpreterEngine(interpreter);
   const { metering = "loops" } = options;
-  // Where every instruction is counted, what runs must be what was written.
+  // Where every instruction is counted, a call is one.
   const optimised = metering === "exact"
-    ? {}
+    ? { passes: VM_COUNTED_PIPELINE }
     : { passes: VM_PIPELINE, bodyOf: inlinedBodies(parts, options.helpers ?? {}) };
   return new WasmEngine(code, interpreter, { memory, helpers, kfuncs, metering, ...optimised });
 }

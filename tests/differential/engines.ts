@@ -10,7 +10,7 @@ import type { Instruction } from "../../lib/isa/instruction.ts";
 import { disassemble } from "../../lib/isa/disassemble.ts";
 import { loadProgram } from "../../lib/object/load.ts";
 import type { Program } from "../../lib/object/program.ts";
-import { VM_PIPELINE } from "../../lib/passes/pipeline.ts";
+import { VM_COUNTED_PIPELINE, VM_PIPELINE } from "../../lib/passes/pipeline.ts";
 import type { Metering } from "../../lib/targets/wasm/unit.ts";
 import { translate } from "../../lib/vm/code.ts";
 import { type Engine, interpreterEngine } from "../../lib/vm/engine.ts";
@@ -25,7 +25,7 @@ import { WasmEngine } from "../../lib/vm/wasm_engine.ts";
 export interface EngineOptions {
   /** How accesses are checked. */
   readonly level: MemoryLevel;
-  /** How instructions are counted; other than `exact`, passes run, too. */
+  /** How instructions are counted. */
   readonly metering: Metering;
   /** Byte order of the program. */
   readonly order?: "little" | "big";
@@ -90,7 +90,7 @@ function settle(
     helpers,
     kfuncs: new Map(),
     metering,
-    passes: metering === "exact" ? [] : VM_PIPELINE,
+    passes: metering === "exact" ? VM_COUNTED_PIPELINE : VM_PIPELINE,
     kernelHelpers: false,
   });
   return {
