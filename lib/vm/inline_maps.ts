@@ -6,8 +6,8 @@
  * v3 = call map_lookup_elem(0xc0000000, v1)    ->    v3 = load.u32 v1;  v3 < 256 ? 0x20000 + 8 * v3 : 0
  * ```
  *
- * Left to the helpers: maps of other types, keys and values above 64 bytes, updates of values with fields of the kernel, maps that
- * the program may not change, and big-endian programs.
+ * Left to the helpers: maps of other types, keys and values above 64 bytes (keys of tries above 8 bytes and their length), updates
+ * of values with fields of the kernel and of maps that the program may not change, and big-endian programs.
  *
  * @module
  */

@@ -202,6 +202,16 @@ Deno.test("bad key and value pointers fault alike", () => {
   }
 });
 
+Deno.test("a table that a program makes small again and again is not doubled without end", () => {
+  const bench = new Bench(plan("hash", 4, 8, 100_000), false);
+  const value = new Uint8Array(8);
+  const key = (i: number) => Uint8Array.of(i, i >> 8, 0, 0);
+  for (let i = 0; i < 2000; i++) assert.equal(bench.run(1, key(i), value).fault, null);
+  const header = bench.memory.regions.find(({ name }) => name.startsWith("map "))!;
+  bench.memory.view.setUint32(header.address - GUEST_BASE + 4, 0, true);
+  assert.match(bench.run(1, key(2000), value).fault!.message, /its storage was overwritten/);
+});
+
 Deno.test("a value may be where the new element will be: that of an element just deleted", () => {
   for (const mapPlan of [plan("hash", 4, 16, 8), plan("percpu_hash", 4, 16, 8)]) {
     for (const shift of [0, 4, -4]) {

@@ -193,6 +193,6 @@ export class LruHashMap extends HashMap {
       if (state === HASH_STATE.used) return this.delete(this.table.key(element)) === 0;
       if (state !== HASH_STATE.free) this.table.setState(element, HASH_STATE.used);
     }
-    return false;
+    throw this.table.overwritten();
   }
 }

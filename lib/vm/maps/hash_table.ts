@@ -35,6 +35,8 @@ export class HashTable {
   readonly #chunks: Chunks;
   readonly #header: number;
   readonly #mostBuckets: number;
+  /** Number of buckets, out of the program's reach. */
+  #buckets: number;
 
   /**
    * Reserves the header and the first buckets.
@@ -54,7 +56,7 @@ export class HashTable {
     this.#chunks = new Chunks(storage, stride, maxEntries + 1);
     const power = 2 ** Math.ceil(Math.log2(maxEntries));
     this.#mostBuckets = Math.min(power, MAX_BUCKETS);
-    const buckets = Math.min(this.#mostBuckets, FIRST_BUCKETS);
+    const buckets = this.#buckets = Math.min(this.#mostBuckets, FIRST_BUCKETS);
     this.#header = storage.allocate(HASH_HEADER.size + 4 * buckets);
     this.#set(HASH_HEADER.buckets, this.#header + HASH_HEADER.size);
     this.#set(HASH_HEADER.mask, buckets - 1);
@@ -127,7 +129,16 @@ export class HashTable {
   /** Follows a chain, at most as far as it can lead. */
   #follow(link: number, steps: number): number {
     if (steps <= chainLimit(this.geometry.maxEntries)) return this.#storage.u32(link);
-    throw new GuestFault("helper", `cannot use map ${this.#name}: its storage was overwritten`);
+    throw this.overwritten();
+  }
+
+  /**
+   * Makes the fault of a table that a program has spoiled.
+   *
+   * @returns The fault.
+   */
+  overwritten(): GuestFault {
+    return new GuestFault("helper", `cannot use map ${this.#name}: its storage was overwritten`);
   }
 
   /** Address of the word that refers to the element with a key, or of the last one of its chain. */
@@ -203,10 +214,13 @@ export class HashTable {
   /** Doubles the number of buckets, unless there are enough or guest memory is exhausted. */
   #double(): void {
     const storage = this.#storage;
-    const buckets = 2 * (this.#get(HASH_HEADER.mask) + 1);
+    // A program that made the table small again would have it doubled without end.
+    if (this.#get(HASH_HEADER.mask) + 1 !== this.#buckets) throw this.overwritten();
+    const buckets = 2 * this.#buckets;
     if (buckets > this.#mostBuckets) return;
     const table = storage.tryAllocate(4 * buckets);
     if (table === 0) return;
+    this.#buckets = buckets;
     this.#set(HASH_HEADER.buckets, table);
     this.#set(HASH_HEADER.mask, buckets - 1);
     const { keySize } = this.geometry;
