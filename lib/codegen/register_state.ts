@@ -175,6 +175,12 @@ export class RegisterState {
     return best;
   }
 
+  /** Whether what a register holds is in another one, too. */
+  #isSpare(register: number): boolean {
+    const vreg = this.content[register];
+    return vreg >= 0 && (this.where[vreg] & ~bit(register)) !== 0;
+  }
+
   /**
    * A register for a value, freed if need be.
    *
@@ -185,6 +191,9 @@ export class RegisterState {
    * @throws {InvariantError} If all are excluded.
    */
   choose(vreg: number, exclude: number, want: number): number {
+    if (want >= 0 && (exclude & bit(want)) === 0 && this.#isSpare(want)) {
+      this.forget(this.content[want], want);
+    }
     const free = this.free(exclude);
     if (free !== 0) return this.pick(vreg, free, want);
     const victim = this.farthest(this.#registers.allocatable & ~exclude);
