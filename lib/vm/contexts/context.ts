@@ -7,7 +7,6 @@
  * @module
  */
 
-import type { Environment } from "../environment.ts";
 import type { PacketLoad } from "../packet_load.ts";
 import type { PacketBuffer } from "./packet.ts";
 import type { TracedMachine } from "./registers.ts";
@@ -89,6 +88,3 @@ export interface ContextBuilder {
    */
   build(input: ContextInput): RunContext;
 }
-
-/** Makes the builder of a program type. */
-export type ContextBuilderFactory = (env: Environment, type: string) => ContextBuilder;

@@ -100,8 +100,6 @@ export class SkbContext implements RunContext {
   encapsulated = false;
   /** Whether the hash is that of the flow, or was set. */
   hashKnown = false;
-  /** SKB_GSO_*: how to segment it. */
-  gsoType = 0;
   /** The tunnel that it came through or leaves by; null for none. */
   tunnel: Tunnel | null = null;
   /** Bytes of the link layer header that the program does not see. */

@@ -21,7 +21,7 @@ function note(env: Environment, helper: string, ifindex: number, flags: bigint):
 }
 
 /** Whether there is a network interface of an index. */
-export function hasDevice({ providers }: Environment, ifindex: number): boolean {
+function hasDevice({ providers }: Environment, ifindex: number): boolean {
   return providers.device === undefined ? ifindex !== 0 : providers.device(ifindex) !== null;
 }
 

@@ -100,11 +100,9 @@ function encapsulationError(skb: SkbContext, size: number, flags: bigint): bigin
   return innerMac > size ? failure("EINVAL") : 0n;
 }
 
-/** GSO without a type, or over UDP, does not bear a change of headers. */
-const refusesRoom = (skb: SkbContext): boolean => skb.isGso;
-
 function grow(skb: SkbContext, after: number, size: number, flags: bigint): bigint {
-  if (refusesRoom(skb)) return failure("ENOTSUPP");
+  // A packet to be segmented has no type of segmentation here, which bears no change of headers.
+  if (skb.isGso) return failure("ENOTSUPP");
   const encapsulates = (flags & ENCAP_L3) !== 0n;
   const macSize = macLength(skb);
   if (encapsulates) {
@@ -126,7 +124,7 @@ function grow(skb: SkbContext, after: number, size: number, flags: bigint): bigi
 
 function shrink(skb: SkbContext, after: number, size: number, flags: bigint): bigint {
   if ((flags & ~(ROOM.FIXED_GSO | DECAP_L3 | ROOM.NO_CSUM_RESET)) !== 0n) return failure("EINVAL");
-  if (refusesRoom(skb)) return failure("ENOTSUPP");
+  if (skb.isGso) return failure("ENOTSUPP");
   if (!remove(skb, after, size)) return failure("ENOMEM");
   if ((flags & ROOM.DECAP_IPV6) !== 0n) skb.protocol = ETHER_TYPE.IPV6;
   if ((flags & ROOM.DECAP_IPV4) !== 0n) skb.protocol = ETHER_TYPE.IPV4;
