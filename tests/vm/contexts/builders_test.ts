@@ -6,10 +6,11 @@
 
 import assert from "node:assert/strict";
 import { EpassError } from "../../../lib/errors.ts";
+import { assemble } from "../../../lib/isa/assemble.ts";
 import { CONTEXT_TYPES } from "../../../lib/vm/contexts/registry.ts";
 import type { ProgramInput, RunResult } from "../../../lib/vm/vm.ts";
 import { Vm } from "../../../lib/vm/vm.ts";
-import { assembled } from "../support.ts";
+import { assembled, programOf } from "../support.ts";
 
 /** Runs a program in the mnemonic syntax as one of a type. */
 function run(type: string, text: string, input: ProgramInput): RunResult {
@@ -198,4 +199,13 @@ Deno.test("runs in a row see contexts of their own", () => {
     const { returnValue, fields } = program.run({ packet: ipv4Frame(), fields: { mark } });
     assert.deepEqual([returnValue, fields.mark], [BigInt(mark), 3n]);
   }
+});
+
+Deno.test("to a big-endian program the protocol is a plain number", () => {
+  const program = programOf(
+    assemble("ldxw %r0, [%r1+16]\nexit", { syntax: "mnemonic" }).insns,
+    "big",
+  );
+  const vm = Vm.loadSync(program, { type: "sched_cls" });
+  assert.equal(vm.program().run({ packet: ipv4Frame() }).returnValue, 0x0800n);
 });
