@@ -76,9 +76,13 @@ export interface MemoryOptions {
   readonly level?: MemoryLevel | undefined;
 }
 
+/** What holds limits that no code looks at. */
+const UNUSED = new WebAssembly.Memory({ initial: 1 });
+
 /** The limits of the pages of a number of bytes; the memory that holds them grows, and keeps what it has. */
 function limitsIn(memory: WebAssembly.Memory, byteLength: number): Int32Array<ArrayBuffer> {
   const pages = byteLength >> PAGE_SHIFT;
+  if (memory === UNUSED) return new Int32Array(pages);
   const missing = pages * 4 - memory.buffer.byteLength;
   if (missing > 0) memory.grow(Math.ceil(missing / WASM_PAGE));
   return new Int32Array(memory.buffer as ArrayBuffer, 0, pages);
@@ -100,7 +104,7 @@ export class GuestMemory {
   readLimits: Int32Array<ArrayBuffer>;
   /** For each page the offset in the storage at which stores end, 0 if they fault. */
   writeLimits: Int32Array<ArrayBuffer>;
-  /** What holds the limits, out of reach of programs. */
+  /** What holds the limits, out of reach of programs, where code checks them: in strict memory. */
   readonly limitStorage: { readonly read: WebAssembly.Memory; readonly write: WebAssembly.Memory };
   readonly #maximum: number;
   readonly #regions: Region[] = [];
@@ -121,7 +125,7 @@ export class GuestMemory {
     this.bytes = new Uint8Array(buffer);
     this.view = new DataView(buffer);
     const limits = { initial: 1, maximum: MAXIMUM / WASM_PAGE };
-    this.limitStorage = {
+    this.limitStorage = this.level === "sandbox" ? { read: UNUSED, write: UNUSED } : {
       read: new WebAssembly.Memory(limits),
       write: new WebAssembly.Memory(limits),
     };

@@ -29,7 +29,7 @@ import type { Helper, HelperContext, HelperTable, KfuncTable } from "./machine.t
 import { LocalBodies } from "./local_bodies.ts";
 import { GUEST_BASE, type GuestMemory } from "./memory.ts";
 import { NO_PACKET, type PacketLoad } from "./packet_load.ts";
-import { faultAt, MODULE, trapSite } from "./wasm_fault.ts";
+import { faultAt, MODULE, trapSite, unknownTrap } from "./wasm_fault.ts";
 import { wasmSource } from "./wasm_source.ts";
 
 /** Options of {@link WasmEngine}. */
@@ -423,7 +423,7 @@ export class WasmEngine implements Engine, HelperContext {
 
   #trap(error: unknown): Fault | null {
     const site = trapSite(error, this.#modules);
-    if (site === null) return null;
+    if (site === null) return unknownTrap(error);
     this.#uncounted = uncounted(site).length;
     return faultAt(this.#code, site);
   }

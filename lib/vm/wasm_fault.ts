@@ -68,3 +68,22 @@ function defaultMessage({ size, write }: Site, kind: FaultKind): string {
   if (kind !== "out-of-bounds") return MESSAGES[kind] ?? `cannot continue: ${kind}`;
   return `cannot ${write ? "store" : "load"} ${size} bytes: beyond memory`;
 }
+
+/**
+ * The fault of a trap whose place the host does not tell: without stack traces, or because its stack is exhausted.
+ *
+ * @param error What was thrown.
+ * @returns The fault, without a place; null if it is no trap.
+ */
+export function unknownTrap(error: unknown): Fault | null {
+  const exhausted = error instanceof RangeError && /call stack/.test(error.message);
+  if (!exhausted && !(error instanceof WebAssembly.RuntimeError)) return null;
+  return {
+    kind: exhausted ? "call-depth" : "out-of-bounds",
+    pc: 0,
+    section: "",
+    function: "",
+    message: `cannot continue: ${error.message}`,
+    registers: [],
+  };
+}

@@ -201,3 +201,15 @@ Deno.test("code that is encoded, loaded and compiled twice gives the same module
   const results = [run(), run()].map((vm) => vm.run({ context: new Uint8Array(64) }).returnValue);
   assert.equal(results[0], results[1]);
 });
+
+Deno.test("a trap is a fault even where the host keeps no stack traces", () => {
+  const engine = engineOf("lddw %r2, 0x70000000\nldxb %r0, [%r2]\nexit");
+  const host = Error as { stackTraceLimit?: number };
+  const limit = host.stackTraceLimit;
+  host.stackTraceLimit = 0;
+  try {
+    assert.equal(engine.run(0, [], { limit: 1000 }).fault?.kind, "out-of-bounds");
+  } finally {
+    host.stackTraceLimit = limit!;
+  }
+});
