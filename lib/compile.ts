@@ -115,7 +115,7 @@ function optimise(
 }
 
 /** Functions of more slots are compiled a second way only if the first gives more code than the input has. */
-const LARGE = 4096;
+const LARGE = 1000;
 
 /** The ways to compile a function; the first that is not longer will do for a large one, the shortest for others. */
 function attemptsOf({ level = 0, passes }: CompileOptions): readonly (readonly PassUse[])[] {

@@ -17,6 +17,8 @@ import { encode } from "../lib/isa/codec.ts";
 import { disassemble } from "../lib/isa/disassemble.ts";
 import { loadProgram } from "../lib/object/load.ts";
 import type { Program } from "../lib/object/program.ts";
+import { PASSES } from "../lib/passes/pipeline.ts";
+import { parsePasses, type PassUse } from "../lib/passes/selection.ts";
 import { Vm } from "../lib/vm/vm.ts";
 import { filesUnder, ROOT, SHARED, sharedName, testWith } from "./support.ts";
 
@@ -157,4 +159,26 @@ testWith("shared", "a sample of the corpus: valid allocations, small growth, few
   console.log(`${before} slots, then ${after}; ${verbatim} of ${functions} functions verbatim`);
   assert.ok(after <= before * 1.005, `${before} slots, then ${after}`);
   assert.ok(verbatim <= Math.max(2, functions / 50), `${verbatim} of ${functions} verbatim`);
+});
+
+Deno.test("no level makes a function longer, and what it does stays the same", () => {
+  const program = assembled(TWO_FUNCTIONS);
+  for (const level of [1, 2, 3, "s"] as const) {
+    const { bytes, functions } = compileProgram(program, { level, check: true });
+    for (const { insnsBefore, insnsAfter, lifted } of functions) {
+      assert(lifted && insnsAfter <= insnsBefore, `level ${level}`);
+    }
+    const vm = Vm.loadSync(loadProgram(bytes, { from: "raw" }));
+    assert.equal(vm.run().returnValue, 11n);
+  }
+});
+
+Deno.test("passes that are named run instead of those of a level, before who looks on", () => {
+  const program = assembled("r0 = 0x5\nr0 += 0x2\nexit\n");
+  const seen: string[] = [];
+  const observer = { after: ({ pass }: PassUse) => void seen.push(pass.name) };
+  const passes = parsePasses("simplify, dead-code", PASSES);
+  const { bytes } = compileProgram(program, { passes, observer });
+  assert.deepEqual(seen, ["simplify", "dead-code"]);
+  assert.equal(bytes.length, 2 * 8);
 });
