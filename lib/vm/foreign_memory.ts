@@ -21,6 +21,8 @@ const USER_END = 0x8000_0000_0000n;
 const KERNEL_START = 0xffff_8000_0000_0000n;
 /** Bytes that a provider is asked for at a time when the length of a string is not known. */
 const STRING_CHUNK = 64;
+/** The longest string that a provider is asked for; it is cut there. */
+const MAX_PROVIDED = 65_536;
 
 /** Whether an address belongs to a space, whether there is memory or not. */
 function isIn(space: AddressSpace, address: bigint): boolean {
@@ -105,9 +107,10 @@ function providedString(
 ): Uint8Array | null {
   if (providers.readMemory === undefined) return null;
   const bytes: number[] = [];
+  const most = Math.min(size, MAX_PROVIDED);
   let step = STRING_CHUNK;
-  while (bytes.length < size) {
-    const want = Math.min(step, size - bytes.length);
+  while (bytes.length < most) {
+    const want = Math.min(step, most - bytes.length);
     const piece = providers.readMemory(space, address + BigInt(bytes.length), want);
     if (piece === null || piece.length < want) {
       if (step === 1) return null;

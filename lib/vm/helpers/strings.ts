@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { GuestMemory } from "../memory.ts";
+import { type GuestMemory, PAGE_SHIFT } from "../memory.ts";
 import { failure, type HelperBodies, type HelperFactory, result, u32, u64 } from "./body.ts";
 
 /** Bits of the flags that hold the base. */
@@ -84,10 +84,14 @@ const unsigned = ({ value, negative }: Parsed): bigint | "EINVAL" => negative ? 
 
 /** Compares a string with another of unknown length, which must lie in memory up to where they differ. */
 function compareStrings(memory: GuestMemory, a: Uint8Array, b: bigint): number {
-  for (let i = 0; i < a.length; i++) {
-    const other = memory.bytes[memory.check(b + BigInt(i), 1, false)];
-    if (a[i] !== other) return a[i] < other ? -1 : 1;
-    if (other === 0) return 0;
+  const { bytes, readLimits } = memory;
+  for (let i = 0; i < a.length;) {
+    const at = memory.check(b + BigInt(i), 1, false);
+    const end = Math.min(i + readLimits[at >> PAGE_SHIFT] - at, a.length);
+    for (let other = at; i < end; i++, other++) {
+      if (a[i] !== bytes[other]) return a[i] < bytes[other] ? -1 : 1;
+      if (a[i] === 0) return 0;
+    }
   }
   return 0;
 }

@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import { ENGINES } from "../../../lib/vm/engine.ts";
 import { Vm, type VmOptions } from "../../../lib/vm/vm.ts";
+import { helperByName } from "../../../lib/isa/helpers.ts";
+import { Environment } from "../../../lib/vm/environment.ts";
+import { readForeignString } from "../../../lib/vm/foreign_memory.ts";
+import { bindHelpers } from "../../../lib/vm/helpers/registry.ts";
+import { MapTable } from "../../../lib/vm/maps/table.ts";
+import { GuestMemory } from "../../../lib/vm/memory.ts";
 import { BoundedLog } from "../../../lib/vm/records.ts";
 import {
   type Call,
@@ -154,6 +160,33 @@ Deno.test("memory outside of the sandbox comes from the provider", () => {
   assert.equal(text(outcome.data.subarray(40, 44)), "fou\0");
   assert.deepEqual(outcome.data.subarray(48, 62), new Uint8Array(14));
   assert.ok(asked.includes("user 1000 6"));
+});
+
+Deno.test("a provider without end gives a string that is cut", () => {
+  const providers = {
+    readMemory: (_: string, _at: bigint, size: number) => new Uint8Array(size).fill(65),
+  };
+  const outcome = run([["probe_read_kernel_str", value(0), 32, 1n << 63n]], { providers });
+  assert.deepEqual(outcome.results, [32n]);
+  assert.equal(text(outcome.data.subarray(0, 33)), "A".repeat(31) + "\0\0");
+  const memory = new GuestMemory("little");
+  const env = new Environment(memory, new MapTable(memory), { providers });
+  assert.equal(readForeignString(env, "user", 0n, 1 << 28)?.length, 65_536);
+});
+
+Deno.test("long strings are compared in no time, up to the end of memory", () => {
+  const memory = new GuestMemory("little");
+  const size = 1 << 25;
+  const { address } = memory.allocate("strings", size);
+  memory.slice(BigInt(address), size, true).fill(65);
+  const env = new Environment(memory, new MapTable(memory));
+  const strncmp = bindHelpers(env).get(helperByName("strncmp")!.id)!;
+  const context = { memory, call: () => 0n, tailCall: () => {} };
+  const start = performance.now();
+  const half = BigInt(size / 2);
+  const at = BigInt(address);
+  assert.equal(strncmp(context, at, half, at + half, 0n, 0n), 0n);
+  assert.ok(performance.now() - start < 2000);
 });
 
 Deno.test("what cannot be written to is a fault", () => {
