@@ -3,7 +3,8 @@
  *
  * Before: `b0 → b1; b1 → b1, b2`. After: `b0 → b1'; b1' → b1, b2; b1 → b1'', b2; b1'' → b1, b2`: the first turn runs in
  * a copy, and one turn of the loop goes through several. Every copy keeps its exits, so that nothing need be known of
- * the number of turns.
+ * the number of turns. Where a counter tells how many are left, there are no exits: the copies run as long as more turns
+ * than these are left, and the loop as it was does the rest.
  *
  * What an engine does once in a turn, such as to count it, it does for several at once. And what the first turn has
  * checked, the loop may rely on: an address that moves by a constant from one that was good is good, as long as each is
@@ -16,6 +17,7 @@
 import { Dominators } from "../ir/dominators.ts";
 import type { IrFunction, Value } from "../ir/function.ts";
 import { type Loop, Loops } from "../ir/loops.ts";
+import { counterTest } from "./analysis/counted_loop.ts";
 import { ClosedLoop } from "./analysis/loop_copy.ts";
 import type { Pass, PassContext } from "./pass.ts";
 
@@ -45,13 +47,17 @@ function run(fn: IrFunction, context: PassContext): boolean {
   for (const loop of loops.all) {
     if (loop.children.length > 0 || isWayOut(loop) || count === context.option("loops")) continue;
     const size = sizeOf(loop);
-    const times = Math.min(Math.floor(context.option("body") / size), context.option("times"));
     const peels = loop.blocks.some(({ insns }) => insns.some(isAccess));
+    // Arithmetic alone gains the most from it.
+    const most = context.option("times") * (peels ? 1 : 2);
+    const times = Math.min(Math.floor(context.option("body") / size), most);
     if (times < 1 || size * times > budget) continue;
+    const test = loop.blocks.length === 1 ? counterTest(loop.header) : null;
     const closed = ClosedLoop.close(fn, loop);
     if (closed === null) continue;
     if (peels) closed.peel();
-    closed.unroll(times);
+    if (test === null) closed.unroll(times);
+    else if (times > 1) closed.unrollCounted(times, test);
     budget -= size * times;
     count++;
   }

@@ -132,6 +132,63 @@ function clone(builder: Builder, value: Value, args: Value[]): Value {
 /** Operations that depend on nothing but their operands. */
 const PURE: ReadonlySet<ValueOp> = new Set(["copy", "zext", "sext", "alu", "unary", "select"]);
 
+/** The edges of a loop of one block with one entry; null for another block. */
+function edgesOf(block: Block): readonly [entry: Edge, back: Edge, exit: Edge] | null {
+  const { term, preds } = block;
+  if (term!.op !== "branch" || preds.length !== 2) return null;
+  const back = term!.edges.find(({ to }) => to === block);
+  const exit = term!.edges.find(({ to }) => to !== block);
+  const entry = preds.find(({ from }) => from !== block);
+  if (back === undefined || exit === undefined || entry === undefined) return null;
+  return [entry, back, exit];
+}
+
+function inductionsOf(block: Block, entry: Edge, back: Edge): Map<Value, Induction> {
+  const inductions = new Map<Value, Induction>();
+  block.params.forEach((param, i) => {
+    const next = back.args[i];
+    const step = stepOf(next, param);
+    if (step === null || step === 0n) return;
+    inductions.set(param, { start: sourceOf(entry.args[i]), step, width: next.width });
+  });
+  return inductions;
+}
+
+/** How a loop of one block ends: its counter goes up, and is compared with a bound. */
+export interface CounterTest {
+  /** Place of the counter among the parameters. */
+  readonly index: number;
+  /** What it steps by, a positive number. */
+  readonly step: bigint;
+  /** Width in bits of the counter and of the comparison. */
+  readonly width: 32 | 64;
+  /** The loop goes on while the next value is not the bound, or is below it. */
+  readonly fn: "ne" | "lt";
+  /** What does not change in the loop. */
+  readonly bound: Value;
+}
+
+/**
+ * How a loop ends.
+ *
+ * @param block Any block.
+ * @returns The comparison; null if the block is no loop with one entry, or ends in another way.
+ */
+export function counterTest(block: Block): CounterTest | null {
+  const edges = edgesOf(block);
+  if (edges === null) return null;
+  const [entry, back] = edges;
+  const inductions = inductionsOf(block, entry, back);
+  const test = findTest(block, back, inductions);
+  if (test === null || !test.next) return null;
+  const { induction, fn, bound } = test;
+  const { step, width } = induction;
+  if (fn !== "ne" && fn !== "lt" || step <= 0n || step > SMALL) return null;
+  if (width !== block.term!.width) return null;
+  const index = back.args.indexOf(block.term!.args[0]);
+  return { index, step, width, fn, bound };
+}
+
 /** A loop that counts. */
 export class CountedLoop {
   /** Its only block. */
@@ -165,19 +222,10 @@ export class CountedLoop {
    * @returns The loop; null if the block is none, has several entries, or does not count.
    */
   static find(block: Block): CountedLoop | null {
-    const { term, preds } = block;
-    if (term!.op !== "branch" || preds.length !== 2) return null;
-    const back = term!.edges.find(({ to }) => to === block);
-    const exit = term!.edges.find(({ to }) => to !== block);
-    const entry = preds.find(({ from }) => from !== block);
-    if (back === undefined || exit === undefined || entry === undefined) return null;
-    const inductions = new Map<Value, Induction>();
-    block.params.forEach((param, i) => {
-      const next = back.args[i];
-      const step = stepOf(next, param);
-      if (step === null || step === 0n) return;
-      inductions.set(param, { start: sourceOf(entry.args[i]), step, width: next.width });
-    });
+    const edges = edgesOf(block);
+    if (edges === null) return null;
+    const [entry, back, exit] = edges;
+    const inductions = inductionsOf(block, entry, back);
     const trips = tripCount(block, back, inductions);
     return trips && new CountedLoop(block, [entry, back, exit], inductions, trips);
   }

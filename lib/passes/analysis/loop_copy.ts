@@ -5,9 +5,10 @@
  */
 
 import { Builder } from "../../ir/builder.ts";
-import { connect, redirect, splitEdge } from "../../ir/cfg.ts";
+import { connect, keepOnly, redirect, splitEdge } from "../../ir/cfg.ts";
 import { type Block, type Edge, type IrFunction, Terminator, Value } from "../../ir/function.ts";
 import type { Loop } from "../../ir/loops.ts";
+import type { CounterTest } from "./counted_loop.ts";
 
 /** An innermost loop whose values leave it only as arguments of the edges that leave it. */
 export class ClosedLoop {
@@ -125,6 +126,37 @@ export class ClosedLoop {
     for (let i = 1; i < times; i++) next = this.#copy(next);
     if (next === header) return;
     for (const edge of backEdges) redirect(edge, next, edge.args);
+  }
+
+  /**
+   * Lets several turns run without a test between them, as long as there are more than these; the loop does the rest.
+   *
+   * @param times How many turns, at least 1.
+   * @param test How the loop ends, which is of one block.
+   */
+  unrollCounted(times: number, test: CounterTest): void {
+    const { header } = this.#loop;
+    const fn = this.#fn;
+    const guard = fn.newBlock();
+    guard.params = header.params.map((param) => place(fn, param, guard, new Map()));
+    const entries = header.preds.filter(({ from }) => from !== header);
+    for (const entry of entries) redirect(entry, guard, entry.args);
+    let next = guard;
+    for (let i = 0; i < times; i++) {
+      const copy = this.#copy(next);
+      keepOnly([copy.succs.find(({ to }) => to === next)!]);
+      next = copy;
+    }
+    const { width, step, fn: condition, bound, index } = test;
+    const builder = new Builder(fn).atEnd(guard);
+    builder.pc = header.term!.pc;
+    const counter = guard.params[index];
+    const distance = builder.alu("sub", width, bound, counter);
+    const left = condition === "ne"
+      ? distance
+      : builder.select("lt", width, counter, bound, distance, fn.constant(0));
+    const most = fn.constant(step * BigInt(times));
+    builder.branch("gt", width, left, most, next, header, [...guard.params], [...guard.params]);
   }
 }
 
