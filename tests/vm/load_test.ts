@@ -65,3 +65,28 @@ Deno.test("a fault has its place in the input and its source line", () => {
   assert.match(fault.source?.file ?? "", /firewall\.c$/);
   assert.match(fault.source?.text ?? "", /BPF_CORE_READ|probe_read|read/);
 });
+
+Deno.test("maps hold from the start what their definitions say: programs, and maps", () => {
+  const vm = Vm.loadSync(object("externs.o"), { programs: ["dispatch"], engine: "interpreter" });
+  assert.equal(vm.maps.epass_programs.get(0), "on_first");
+  assert.equal(vm.maps.outer.get(1), "counters");
+  const run = (fields: Record<string, number>) =>
+    vm.program("dispatch").run({ packet: new Uint8Array(64), fields }).verdict;
+  assert.equal(run({ rx_queue_index: 0 }), "XDP_PASS");
+  assert.equal(run({ rx_queue_index: 1 }), "XDP_ABORTED");
+  assert.equal(run({ rx_queue_index: 2, ingress_ifindex: 1 }), "XDP_PASS");
+  assert.equal(run({ rx_queue_index: 2, ingress_ifindex: 2 }), "XDP_DROP");
+});
+
+Deno.test("both engines trace, limit and fault alike", () => {
+  const source = new TextEncoder().encode("top:\nr0 += 1\ngoto top\n");
+  for (const engine of ["wasm", "interpreter"] as const) {
+    const vm = Vm.loadSync(source, { engine, metering: "exact" });
+    assert.equal(vm.run({ limit: 1000 }).fault?.kind, "limit");
+    const { fault } = vm.run({ limit: 1e12, timeoutMs: 30 });
+    assert.match(fault?.message ?? "", /time limit/);
+    const steps: number[] = [];
+    vm.run({ limit: 4, trace: ({ pc }) => void steps.push(pc) });
+    assert.deepEqual(steps.slice(0, 4), [0, 1, 0, 1]);
+  }
+});
