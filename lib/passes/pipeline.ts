@@ -134,11 +134,19 @@ export const VM_PIPELINE: readonly PassUse[] = uses(VM);
 /** What runs for the virtual machine where it counts every instruction. */
 export const VM_COUNTED_PIPELINE: readonly PassUse[] = uses(VM_COUNTED);
 
-/** `[before, after, reason]`: somewhere behind each run of the first pass the second must run. */
+/** `[before, after, reason]`: where both run, the last run of the first pass comes before the last of the second. */
 export const ORDER: readonly (readonly [before: string, after: string, reason: string])[] = [
   ["copy-propagation", "dead-code", "the moves that nobody reads any more are still there"],
   ["loop-idiom", "simplify", "it computes with constants"],
   ["bit-count", "dead-code", "the arithmetic that it replaced is still there"],
+  [
+    "merge-loads",
+    "merge-stores",
+    "what was copied bytewise is a wide load then, to be stored whole",
+  ],
+  ["load-elimination", "dead-stores", "a store is dead when nothing loads it any more"],
+  ["simplify", "share-leaves", "rules look for leaves, and find moves of them"],
+  ["dead-code", "share-leaves", "what is dead must not count among the users"],
 ];
 
 /**
@@ -150,7 +158,7 @@ export const ORDER: readonly (readonly [before: string, after: string, reason: s
 export function orderViolations(list: readonly PassUse[]): string[] {
   const names = list.map(({ pass }) => pass.name);
   return ORDER.flatMap(([before, after, reason]) =>
-    names.includes(before) && names.lastIndexOf(before) > names.lastIndexOf(after)
+    names.includes(after) && names.lastIndexOf(before) > names.lastIndexOf(after)
       ? [`${before} must come before ${after}: ${reason}`]
       : []
   );

@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import { EpassError } from "../../lib/errors.ts";
-import { BPF_PIPELINES, orderViolations, PASSES, VM_PIPELINE } from "../../lib/passes/pipeline.ts";
+import {
+  BPF_ALTERNATIVES,
+  BPF_PIPELINES,
+  orderViolations,
+  PASSES,
+  VM_PIPELINE,
+} from "../../lib/passes/pipeline.ts";
 import { optionOf, parsePass, parsePasses, printPass } from "../../lib/passes/selection.ts";
 
 Deno.test("passes are read with their options, and printed", () => {
@@ -28,7 +34,7 @@ Deno.test("what is no pass or option is refused with what there is", () => {
 });
 
 Deno.test("every pipeline keeps the order that passes need", () => {
-  for (const uses of [...Object.values(BPF_PIPELINES), VM_PIPELINE]) {
+  for (const uses of [...Object.values(BPF_PIPELINES), ...BPF_ALTERNATIVES, VM_PIPELINE]) {
     assert.deepEqual(orderViolations(uses), []);
   }
   const wrong = ["dead-code", "copy-propagation"].map((name) => parsePass(name, PASSES));
