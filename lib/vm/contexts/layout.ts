@@ -183,6 +183,19 @@ function place(struct: Layout, name: string): Field {
 }
 
 /**
+ * Checks that a number of the caller is an integer.
+ *
+ * @param value The number.
+ * @param what What it is for, for the message.
+ * @returns The number.
+ * @throws {EpassError} If it is no integer, or too large to be exact.
+ */
+export function integer<T extends number | bigint>(value: T, what: string): T {
+  if (typeof value === "bigint" || Number.isSafeInteger(value)) return value;
+  throw new EpassError(`cannot set ${what}: ${String(value).slice(0, 40)} is not an integer`);
+}
+
+/**
  * Sets fields of a struct.
  *
  * @param struct Its layout.
@@ -202,13 +215,17 @@ export function writeFields(
     const value = values[name];
     const { offset, size, count } = place(struct, name);
     if (typeof value !== "object") {
-      write(view, offset, size, little, value);
+      write(view, offset, size, little, integer(value, name));
       continue;
     }
     if (value.length * (value instanceof Uint8Array ? 1 : size) > size * count) {
       throw new EpassError(`cannot set ${name}: ${value.length} values do not fit it`);
     }
     if (value instanceof Uint8Array) bytes.set(value, offset);
-    else value.forEach((element, i) => write(view, offset + i * size, size, little, element));
+    else {
+      value.forEach((element, i) =>
+        write(view, offset + i * size, size, little, integer(element, name))
+      );
+    }
   }
 }

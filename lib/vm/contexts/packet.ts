@@ -11,7 +11,7 @@
  * @module
  */
 
-import { UnsupportedError } from "../../errors.ts";
+import { EpassError, UnsupportedError } from "../../errors.ts";
 import { GuestFault } from "../fault.ts";
 import { GUEST_BASE, type GuestMemory, type Region } from "../memory.ts";
 
@@ -70,8 +70,13 @@ export class PacketBuffer {
    * @param bytes Its bytes, metadata first.
    * @param room The sizes.
    * @throws {UnsupportedError} If it is too long, or guest memory is exhausted.
+   * @throws {EpassError} If a size makes no sense.
    */
   place(bytes: Uint8Array, room: PacketRoom): void {
+    for (const size of [room.meta ?? 0, room.linear ?? 0]) {
+      if (Number.isInteger(size) && size >= 0) continue;
+      throw new EpassError(`cannot place a packet: a part of ${size} bytes`);
+    }
     if (bytes.length > MAX_PACKET) {
       throw new UnsupportedError(
         `cannot place a packet: its ${bytes.length} bytes exceed ${MAX_PACKET}`,

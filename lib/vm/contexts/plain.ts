@@ -9,7 +9,7 @@ import type { Environment } from "../environment.ts";
 import type { GuestMemory, Region } from "../memory.ts";
 import { NO_PACKET, type PacketLoad } from "../packet_load.ts";
 import type { ContextBuilder, ContextInput, ContextOutput, RunContext } from "./context.ts";
-import { type Layout, readFields, writeFields, writeNumber } from "./layout.ts";
+import { integer, type Layout, readFields, writeFields, writeNumber } from "./layout.ts";
 import { ARGUMENT_REGISTERS, PT_REGS, REGISTER_ALIASES } from "./registers.ts";
 import { traceFormat } from "./trace_format.ts";
 
@@ -80,11 +80,21 @@ function prepareFields(layout: Layout, least = layout.size): Prepare {
   };
 }
 
+function writeArgument(
+  bytes: Uint8Array,
+  { order }: GuestMemory,
+  offset: number,
+  value: number | bigint,
+  index: number,
+): void {
+  writeNumber(bytes, order, offset, 8, integer(value, `argument ${index}`));
+}
+
 /** Arguments as 64-bit numbers, then what the function returned. */
 const prepareArguments: Prepare = ({ ctx, args = [], returned }, { memory }) => {
   const values = returned === undefined ? args : [...args, returned];
   const bytes = atLeast(8 * Math.max(MIN_ARGUMENTS, values.length), ctx);
-  values.forEach((value, i) => writeNumber(bytes, memory.order, 8 * i, 8, BigInt(value)));
+  values.forEach((value, i) => writeArgument(bytes, memory, 8 * i, value, i));
   return { bytes, layout: EMPTY };
 };
 
@@ -118,7 +128,7 @@ const prepareRecord: Prepare = ({ ctx, args = [], returned, fields = {}, format 
   const layout = format === undefined ? EMPTY : traceFormat(format);
   const values = returned === undefined ? args : [returned];
   const bytes = atLeast(Math.max(MIN_RECORD, layout.size, 16 + 8 * values.length), ctx);
-  values.forEach((value, i) => writeNumber(bytes, memory.order, 16 + 8 * i, 8, BigInt(value)));
+  values.forEach((value, i) => writeArgument(bytes, memory, 16 + 8 * i, value, i));
   writeFields(layout, bytes, memory.order, fields);
   return { bytes, layout };
 };

@@ -209,3 +209,20 @@ Deno.test("to a big-endian program the protocol is a plain number", () => {
   const vm = Vm.loadSync(program, { type: "sched_cls" });
   assert.equal(vm.program().run({ packet: ipv4Frame() }).returnValue, 0x0800n);
 });
+
+Deno.test("what is no integer is refused", () => {
+  for (
+    const [type, input] of [
+      ["xdp", { fields: { rx_queue_index: 1.5 } }],
+      ["sched_cls", { fields: { tstamp: NaN } }],
+      ["sched_cls", { fields: { cb: [1, 2 ** 60] } }],
+      ["kprobe", { args: [0.1] }],
+      ["tracing", { args: [Infinity] }],
+      ["tracepoint", { returned: -0.5 }],
+      ["xdp", { linear: NaN }],
+      ["xdp", { meta: -4 }],
+      ["sched_cls", { meta: 0.5 }],
+      ["sk_msg", { linear: -1 }],
+    ] as const
+  ) assert.throws(() => run(type, "mov %r0, 0\nexit", input), EpassError, type);
+});
