@@ -205,7 +205,7 @@ export class Vm {
   }
 
   /**
-   * Makes a helper callable, in place of that of the sandbox.
+   * Makes a helper callable, in place of that of the sandbox. Code that ran before may go on without it.
    *
    * @param helper Its id (UAPI `enum bpf_func_id`), or its name.
    * @param body Its body.
