@@ -119,8 +119,6 @@ export class Environment {
   #cpu = 0;
   /** What the caller provides. */
   readonly providers: Providers;
-  /** Values of the kernel's configuration by name. */
-  readonly kconfig: Readonly<Record<string, bigint | string>>;
   /** What programs left behind. */
   readonly records: Records;
   /** The packet of the run; null for programs that have none. */
@@ -159,7 +157,6 @@ export class Environment {
     this.task = { ...DEFAULT_TASK, ...options.task };
     this.cpu = options.cpu ?? 0;
     this.providers = options.providers ?? {};
-    this.kconfig = options.kconfig ?? {};
     this.openEvents = options.openEvents ?? true;
     this.records = new Records(options.records);
     this.sockets = new SocketTable(memory);

@@ -82,6 +82,10 @@ export interface ProgramInput extends PointedInput, RunBounds {
   readonly task?: Partial<TaskIdentity> | undefined;
   /** CLOCK_MONOTONIC from now on, in nanoseconds; by default where the run before left it. */
   readonly now?: bigint | undefined;
+  /** The cookie that the program is attached with (`bpf_get_attach_cookie`); by default 0. */
+  readonly cookie?: bigint | undefined;
+  /** Address of the traced function (`bpf_get_func_ip`); by default 0. */
+  readonly functionAddress?: bigint | undefined;
 }
 
 /** The most instructions of a run unless told otherwise. */
@@ -307,6 +311,8 @@ export class Vm {
     environment.begin({
       args: (input.args ?? []).map(BigInt),
       returned: input.returned === undefined ? null : BigInt(input.returned),
+      cookie: input.cookie ?? 0n,
+      functionAddress: input.functionAddress ?? 0n,
     });
     environment.cpu = input.cpu ?? cpu;
     environment.task = { ...task, ...input.task };

@@ -304,6 +304,20 @@ Deno.test("what a traced function was called with and returned", () => {
   ]);
 });
 
+Deno.test("what a program is attached with", () => {
+  const calls = ["get_attach_cookie", "get_func_ip", "get_func_arg_cnt"];
+  const lines = calls.flatMap((
+    [, id],
+  ) => [`call 0x${id.toString(16)}`, "mul %r6, 100", "add %r6, %r0"]);
+  const source = ["mov %r6, 0", ...lines, "mov %r0, %r6", "exit", ""].join("\n");
+  for (const engine of ENGINES) {
+    const vm = Vm.loadSync(new TextEncoder().encode(source), { engine, type: "tracing" });
+    const input = { cookie: 7n, functionAddress: 8n, args: [1n, 2n, 3n] };
+    assert.equal(vm.program().run(input).returnValue, 70803n);
+    assert.equal(vm.program().run({ args: [] }).returnValue, 0n);
+  }
+});
+
 Deno.test("helpers with a signature", () => {
   const seen: unknown[] = [];
   const program = ["mov %r1, -1", "mov %r2, -2", "mov %r3, 1", "call 0x7", "exit"].join("\n");
