@@ -9,6 +9,7 @@
 import { InvariantError } from "../errors.ts";
 import { Step } from "./allocation.ts";
 import { FixedOperands } from "./fixed_operands.ts";
+import { JoinVotes } from "./join_votes.ts";
 import { type Liveness, NEVER } from "./liveness.ts";
 import type { MachineBlock, MachineFunction, MachineInsn, RegisterFile } from "./machine.ts";
 import { NextUses } from "./next_uses.ts";
@@ -34,8 +35,7 @@ export class BlockAllocator<I extends MachineInsn> {
   readonly #fixed: FixedOperands<I>;
   readonly #walked: Uint8Array;
   readonly #steps = new Scratch<Step<I>>();
-  /** By register: votes for it as the place of a value at the start of a block. */
-  readonly #votes: Int32Array;
+  readonly #votes: JoinVotes;
   /** Registers of the operands of the current instruction. */
   readonly #read = new Int32Array(6);
 
@@ -55,7 +55,7 @@ export class BlockAllocator<I extends MachineInsn> {
     this.start = new Int32Array(fn.blocks.length * registers.count).fill(-1);
     this.end = new Int32Array(fn.blocks.length * registers.count).fill(-1);
     this.#walked = new Uint8Array(fn.blocks.length);
-    this.#votes = new Int32Array(registers.count);
+    this.#votes = new JoinVotes(registers.count, this.end, this.#walked);
   }
 
   /** 1 for each virtual register that needs a spill slot. */
@@ -130,31 +130,6 @@ export class BlockAllocator<I extends MachineInsn> {
     }
   }
 
-  /** Weighs registers by the ways into a block on which they hold a value; a critical edge costs a jump, too. */
-  #vote(block: MachineBlock<I>, param: number, vreg: number): void {
-    const { count } = this.#registers;
-    this.#votes.fill(0);
-    for (const { from: { index, succs }, args } of block.preds) {
-      if (this.#walked[index] === 0) continue;
-      const wanted = param < 0 ? vreg : args[param];
-      for (let r = 0; r < count; r++) {
-        if (this.end[index * count + r] === wanted) this.#votes[r] += succs.length > 1 ? 2 : 1;
-      }
-    }
-  }
-
-  /** The free register with most votes, -1 if none has any. */
-  #elected(preferred: number): number {
-    const free = this.#state.free(0);
-    let best = -1;
-    let most = 0;
-    for (let r = this.#votes.length - 1; r >= 0; r--) {
-      const votes = this.#votes[r] * 2 + (r === preferred ? 1 : 0);
-      if ((free & bit(r)) !== 0 && this.#votes[r] > 0 && votes > most) [best, most] = [r, votes];
-    }
-    return best;
-  }
-
   #enter(block: MachineBlock<I>): void {
     const { next } = this.#uses;
     const { count } = this.#registers;
@@ -170,18 +145,23 @@ export class BlockAllocator<I extends MachineInsn> {
       for (let r = count - 1; r >= 0; r--) {
         const vreg = this.end[base + r];
         if (vreg < 0 || next[vreg] >= NEVER || joins && this.#state.where[vreg] !== 0) continue;
-        if (joins && this.#fn.remat[vreg] !== null && !this.#heldByAll(block, vreg, r)) continue;
+        if (joins && this.#fn.remat[vreg] !== null && !this.#votes.isUnanimous(block, vreg, r)) {
+          continue;
+        }
         if (this.#liveness.defBlock[vreg] === block.index) continue;
-        if (joins) this.#vote(block, -1, vreg);
-        const elected = joins ? this.#elected(r) : r;
+        if (joins) this.#votes.poll(block, -1, vreg);
+        const elected = joins ? this.#votes.elected(this.#state.free(0), r) : r;
         if (elected >= 0) this.#state.assign(vreg, elected);
         else if ((this.#state.free(0) & bit(r)) !== 0) this.#state.assign(vreg, r);
       }
       for (let i = 0; i < block.params.length; i++) {
         const param = block.params[i];
         if (next[param] >= NEVER) continue;
-        this.#vote(block, i, -1);
-        this.#placeParam(param, this.#elected(this.#fn.hints[param]));
+        this.#votes.poll(block, i, -1);
+        this.#placeParam(
+          param,
+          this.#votes.elected(this.#state.free(0), this.#fn.hints[param]),
+        );
       }
     }
     const start = block.index * count;
@@ -207,14 +187,6 @@ export class BlockAllocator<I extends MachineInsn> {
     this.#steps.push(new Step<I>("move", null, dst, src, vreg));
     if (!keep) this.#state.forget(vreg, src);
     this.#state.assign(vreg, dst);
-  }
-
-  /** Whether a register holds a value on every way into a block, so that no edge has to recompute it. */
-  #heldByAll({ preds }: MachineBlock<I>, vreg: number, register: number): boolean {
-    const { count } = this.#registers;
-    return preds.every(({ from: { index } }) =>
-      this.#walked[index] !== 0 && this.end[index * count + register] === vreg
-    );
   }
 
   /** The walked predecessor that leaves most in registers. */
