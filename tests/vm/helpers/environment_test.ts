@@ -306,9 +306,11 @@ Deno.test("what a traced function was called with and returned", () => {
 
 Deno.test("what a program is attached with", () => {
   const calls = ["get_attach_cookie", "get_func_ip", "get_func_arg_cnt"];
-  const lines = calls.flatMap((
-    [, id],
-  ) => [`call 0x${id.toString(16)}`, "mul %r6, 100", "add %r6, %r0"]);
+  const lines = calls.flatMap((name) => [
+    `call 0x${helperByName(name)!.id.toString(16)}`,
+    "mul %r6, 100",
+    "add %r6, %r0",
+  ]);
   const source = ["mov %r6, 0", ...lines, "mov %r0, %r6", "exit", ""].join("\n");
   for (const engine of ENGINES) {
     const vm = Vm.loadSync(new TextEncoder().encode(source), { engine, type: "tracing" });
