@@ -16,7 +16,7 @@ const COMPILER = "clang-19";
 /** The most instructions of a call. */
 const LIMIT = 1_000_000_000;
 /** Milliseconds of calls before the first measurement: time to compile optimised code. */
-const WARM_UP = 400;
+const WARM_UP = 800;
 /** Programs that a C library does with vector instructions; the second geometric mean leaves them out. */
 const VECTOR = new Set(["copy", "fill", "checksum"]);
 
