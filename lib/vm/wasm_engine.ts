@@ -8,10 +8,6 @@
  * @module
  */
 
-import { EpassError } from "../errors.ts";
-import type { IrFunction, Value } from "../ir/function.ts";
-import { liftContext } from "../lift/context.ts";
-import type { PassUse } from "../passes/selection.ts";
 import {
   FRAME_STRIDE,
   HELPER,
@@ -19,51 +15,31 @@ import {
   type HostFunction,
 } from "../targets/wasm/host.ts";
 import { type Site, uncounted } from "../targets/wasm/site.ts";
-import { compileToWasm, type WasmModule } from "../targets/wasm/target.ts";
-import type { Metering, WasmSource } from "../targets/wasm/unit.ts";
-import { type Code, CODE_BASE, functionAddresses } from "./code.ts";
+import type { WasmModule } from "../targets/wasm/target.ts";
+import { type Code, CODE_BASE } from "./code.ts";
 import { type Engine, interpreterEngine, type RunLimits } from "./engine.ts";
 import { type Fault, type FaultKind, GuestFault } from "./fault.ts";
 import type { Interpreter, Outcome } from "./interpreter.ts";
 import type { Helper, HelperContext, HelperTable, KfuncTable } from "./machine.ts";
-import { LocalBodies } from "./local_bodies.ts";
 import { GUEST_BASE, type GuestMemory } from "./memory.ts";
 import { NO_PACKET, type PacketLoad } from "./packet_load.ts";
-import { faultAt, MODULE, trapSite, unknownTrap } from "./wasm_fault.ts";
-import { wasmSource } from "./wasm_source.ts";
+import { type Entry, WasmCode, type WasmCodeOptions } from "./wasm_code.ts";
+import { faultAt, trapSite, unknownTrap } from "./wasm_fault.ts";
 
 /** Options of {@link WasmEngine}. */
-export interface WasmEngineOptions {
+export interface WasmEngineOptions extends WasmCodeOptions {
   /** Memory of the program. */
   readonly memory: GuestMemory;
   /** Helpers by id; entries may be added later. */
   readonly helpers: HelperTable;
   /** Kfuncs by name; entries may be added later. */
   readonly kfuncs: KfuncTable;
-  /** How to count instructions, `loops` by default. */
-  readonly metering?: Metering | undefined;
-  /** Passes to run, none by default. Those that change the graph must not run where every instruction is counted. */
-  readonly passes?: readonly PassUse[] | undefined;
-  /** Bodies to put in place of calls before the passes. */
-  readonly bodyOf?: ((call: Value) => IrFunction | null) | undefined;
-  /** Whether helper ids mean what they mean to Linux; by default the format of the program tells. */
-  readonly kernelHelpers?: boolean | undefined;
 }
 
 /** Instructions between two looks at the clock. */
 const SLICE = 1 << 20;
 /** The most instructions that the counter holds. */
 const MOST = 0x3fff_ffff;
-
-/** A function of the program, compiled. */
-type Entry = (
-  frame: number,
-  r1: bigint,
-  r2: bigint,
-  r3: bigint,
-  r4: bigint,
-  r5: bigint,
-) => bigint;
 
 /** Whether an address is one that code need not check. */
 function isInReach(address: bigint): boolean {
@@ -92,17 +68,9 @@ export class WasmEngine implements Engine, HelperContext {
   readonly #code: Code;
   readonly #interpreter: Interpreter;
   readonly #options: WasmEngineOptions;
-  readonly #context;
-  readonly #addresses: readonly number[];
-  /** Functions to put in place of calls, unless every instruction is counted. */
-  readonly #local: LocalBodies | null;
   /** Index of the function at a slot of the whole code. */
   readonly #functions: Map<number, number>;
-  readonly #modules: WasmModule[] = [];
-  readonly #fallbacks = new Map<number, string>();
-  /** Functions compiled for an r1 that is in reach of memory; those in the table take any. */
-  readonly #roots = new Map<number, Entry>();
-  readonly #table: WebAssembly.Table;
+  readonly #compiled: WasmCode;
   readonly #fuel = new WebAssembly.Global({ value: "i32", mutable: true }, 0);
   readonly #firstFrame: number;
   readonly #lastFrame: number;
@@ -133,17 +101,15 @@ export class WasmEngine implements Engine, HelperContext {
     this.#code = code;
     this.#interpreter = interpreter;
     this.#options = options;
-    this.#context = liftContext(code.program, options.kernelHelpers);
-    this.#addresses = functionAddresses(code.program);
-    this.#local = options.metering === "exact"
-      ? null
-      : new LocalBodies(this.#context, this.#addresses);
     this.#functions = new Map(code.entries.map((slot, i) => [slot, i]));
-    const count = Math.max(code.program.functions.length, 1);
-    this.#table = new WebAssembly.Table({ element: "anyfunc", initial: count });
     const { frames } = interpreter;
     this.#firstFrame = frames[0] - GUEST_BASE;
     this.#lastFrame = frames[frames.length - 1] - GUEST_BASE;
+    this.#compiled = new WasmCode(code, options, {
+      strict: this.memory.level === "strict",
+      lastFrame: this.#lastFrame,
+      imports: (module) => this.#imports(module),
+    });
   }
 
   /**
@@ -153,14 +119,13 @@ export class WasmEngine implements Engine, HelperContext {
    * @returns The reason; null if it is compiled.
    */
   fallback(index: number): string | null {
-    return this.#ensure(index) ? null : this.#fallbacks.get(index)!;
+    return this.#compiled.entry(index) === null ? this.#compiled.reason(index) : null;
   }
 
   run(index: number, args: readonly bigint[], limits: RunLimits): Outcome {
     const pointer = isInReach(args[0] ?? 0n);
-    if (!(pointer ? this.#ensureRoot(index) : this.#ensure(index))) {
-      return interpreterEngine(this.#interpreter).run(index, args, limits);
-    }
+    const entry = pointer ? this.#compiled.root(index) : this.#compiled.entry(index);
+    if (entry === null) return interpreterEngine(this.#interpreter).run(index, args, limits);
     const { limit, deadline, packet } = limits;
     this.#remaining = limit;
     this.#deadline = deadline ?? Infinity;
@@ -171,7 +136,6 @@ export class WasmEngine implements Engine, HelperContext {
     this.#fuel.value = this.#slice();
     this.#interpreter.openFrames(1);
     try {
-      const entry = pointer ? this.#roots.get(index)! : this.#entry(index);
       const result = enter(entry, this.#firstFrame, args);
       return { returnValue: result, instructionCount: this.#count(limit), fault: null };
     } catch (error) {
@@ -192,95 +156,6 @@ export class WasmEngine implements Engine, HelperContext {
 
   #count(limit: number): number {
     return limit - this.#remaining - Math.max(this.#fuel.value, 0) - this.#uncounted;
-  }
-
-  #entry(index: number): Entry {
-    return this.#table.get(index) as Entry;
-  }
-
-  // Compilation.
-
-  /** Compiles a function if it is not; false if it cannot be. */
-  #ensure(index: number): boolean {
-    return this.#table.get(index) !== null || this.#tryCompile(index, false);
-  }
-
-  /** The same for a function that is entered with an r1 in reach of memory. */
-  #ensureRoot(index: number): boolean {
-    return this.#roots.has(index) || this.#tryCompile(index, true);
-  }
-
-  #tryCompile(index: number, pointer: boolean): boolean {
-    if (this.#fallbacks.has(index)) return false;
-    try {
-      this.#compile(index, pointer);
-      return true;
-    } catch (error) {
-      if (!(error instanceof EpassError) && !(error instanceof WebAssembly.CompileError)) {
-        throw error;
-      }
-      this.#fallbacks.set(index, error.message);
-      return false;
-    }
-  }
-
-  /** Compiles a function with those that it calls and whose address it takes. */
-  #compile(root: number, pointer: boolean): void {
-    const sources: WasmSource[] = [];
-    const seen = new Set([root]);
-    const indices = [root];
-    for (let i = 0; i < indices.length; i++) {
-      sources.push(this.#source(indices[i]));
-      for (const index of this.#mentioned(indices[i])) {
-        if (seen.has(index)) continue;
-        seen.add(index);
-        indices.push(index);
-      }
-    }
-    // A function that calls itself may give itself any r1.
-    const special = pointer && !indices.some((index) => this.#mentioned(index).includes(root));
-    if (special) sources[0] = { ...sources[0], pointer };
-    const { kernelHelpers, program } = this.#context;
-    const module = compileToWasm(sources, {
-      name: `${MODULE}${this.#modules.length}`,
-      order: program.order,
-      metering: this.#options.metering ?? "loops",
-      strict: this.memory.level === "strict",
-      lastFrame: this.#lastFrame,
-      kernelHelpers,
-    });
-    const instance = new WebAssembly.Instance(new WebAssembly.Module(module.bytes), {
-      host: this.#imports(module),
-    });
-    this.#modules.push(module);
-    indices.forEach((index, i) => {
-      const entry = instance.exports[`f${i}`] as Entry;
-      if (i === 0 && pointer) this.#roots.set(index, entry);
-      // deno-lint-ignore no-explicit-any
-      if (i > 0 || !special) this.#table.set(index, entry as any);
-    });
-  }
-
-  #source(index: number): WasmSource {
-    return wasmSource(index, {
-      context: this.#context,
-      addresses: this.#addresses,
-      passes: this.#options.passes ?? [],
-      bodyOf: this.#options.bodyOf ?? null,
-      local: this.#local,
-      exact: this.#options.metering === "exact",
-    });
-  }
-
-  /** The functions that a function calls, or whose address it takes. */
-  #mentioned(index: number): number[] {
-    const { section, first, last } = this.#code.program.functions[index];
-    const found: number[] = [];
-    for (let i = first; i < last; i++) {
-      const target = section.targets.get(section.slots[i]);
-      if (target?.kind === "function") found.push(target.index);
-    }
-    return found;
   }
 
   // The host of the code.
@@ -318,7 +193,7 @@ export class WasmEngine implements Engine, HelperContext {
       memory: this.memory.storage,
       read_limits: this.memory.limitStorage.read,
       write_limits: this.memory.limitStorage.write,
-      functions: this.#table,
+      functions: this.#compiled.table,
       fuel: this.#fuel,
       ...imports,
       ...Object.fromEntries(helpers),
@@ -422,7 +297,7 @@ export class WasmEngine implements Engine, HelperContext {
   }
 
   #trap(error: unknown): Fault | null {
-    const site = trapSite(error, this.#modules);
+    const site = trapSite(error, this.#compiled.modules);
     if (site === null) return unknownTrap(error);
     this.#uncounted = uncounted(site).length;
     return faultAt(this.#code, site);
@@ -447,9 +322,9 @@ export class WasmEngine implements Engine, HelperContext {
     const index = this.#indexOf(address);
     if (index >= 0) {
       if (frame >= this.#lastFrame) this.#stop(site, "call-depth");
-      if (!this.#ensure(index)) {
-        const reason = this.#fallbacks.get(index);
-        this.#stop(site, "bad-call-target", `cannot call function ${index}: ${reason}`);
+      if (this.#compiled.entry(index) === null) {
+        const { kind, message } = this.#uncompiled(index);
+        this.#stop(site, kind, message);
       }
       return index;
     }
@@ -470,11 +345,12 @@ export class WasmEngine implements Engine, HelperContext {
     if (frame >= this.#lastFrame) {
       throw new GuestFault("call-depth", "cannot call: all 8 frames are in use");
     }
-    if (!this.#ensure(index)) throw this.#uncompiled(index);
+    const entry = this.#compiled.entry(index);
+    if (entry === null) throw this.#uncompiled(index);
     const depth = (frame - this.#firstFrame) / FRAME_STRIDE + 1;
     this.#interpreter.openFrames(depth + 1);
     try {
-      return enter(this.#entry(index), frame + FRAME_STRIDE, args);
+      return enter(entry, frame + FRAME_STRIDE, args);
     } catch (error) {
       this.#fault ??= this.#trap(error);
       if (this.#fault === null) throw error;
@@ -487,7 +363,7 @@ export class WasmEngine implements Engine, HelperContext {
 
   tailCall(functionAddress: bigint, args: readonly bigint[]): void {
     const index = this.#checkedIndex(functionAddress);
-    if (!this.#ensure(index)) {
+    if (this.#compiled.entry(index) === null) {
       if (this.#frame === this.#firstFrame) throw new Handover(index, args);
       throw this.#uncompiled(index);
     }
@@ -496,7 +372,7 @@ export class WasmEngine implements Engine, HelperContext {
   }
 
   #uncompiled(index: number): GuestFault {
-    const reason = this.#fallbacks.get(index);
+    const reason = this.#compiled.reason(index);
     return new GuestFault("bad-call-target", `cannot call function ${index}: ${reason}`);
   }
 }
