@@ -17,6 +17,7 @@ import { liftFunction } from "../../lib/lift/lift.ts";
 import { loadProgram } from "../../lib/object/load.ts";
 import type { Program } from "../../lib/object/program.ts";
 import { BPF, BpfInsn, bpfRegisters } from "../../lib/targets/bpf/code.ts";
+import { expandSelects } from "../../lib/targets/bpf/expand_selects.ts";
 import { lowerToBpf } from "../../lib/targets/bpf/lower.ts";
 import { randomFunction } from "../ir/random_ir.ts";
 import { randomProgram } from "../support/random_program.ts";
@@ -47,6 +48,7 @@ export function liftedProgram(seed: number): Lifted {
 export function lowered(fn: IrFunction): MachineFunction<BpfInsn> {
   const [error] = checkFunction(fn);
   if (error !== undefined) throw new Error(`the test made an invalid function: ${error}`);
+  expandSelects(fn);
   return lowerToBpf(fn, { cpu: 4, order: "little" });
 }
 
