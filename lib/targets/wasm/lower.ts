@@ -21,6 +21,7 @@ import { frameWordsToClear } from "./frame_clearing.ts";
 import { FRAME_SIZE, GUEST_BASE, MAY_GOTO_BUDGET } from "./host.ts";
 import { knownLimits } from "./limit_checks.ts";
 import { dealLocals, type Locals } from "./locals.ts";
+import { endsSegment, hasLoops, weightOf, weightsOf } from "./metering.ts";
 import { makeReducible } from "./reducible.ts";
 import { safeAccesses } from "./safe_accesses.ts";
 import type { SiteFault } from "./site.ts";
@@ -103,7 +104,7 @@ class Lowering implements AccessContext, CallContext {
       },
       this.order,
     );
-    this.#loops = !this.#exact && this.#hasLoops();
+    this.#loops = !this.#exact && hasLoops(this.#dominators);
   }
 
   run(): LoweredFunction {
@@ -126,13 +127,6 @@ class Lowering implements AccessContext, CallContext {
       });
     }
     return { body: head.bytes, traps };
-  }
-
-  #hasLoops(): boolean {
-    const rank = new Int32Array(this.#source.fn.blockCount);
-    const { order } = this.#dominators;
-    order.forEach(({ id }, i) => rank[id] = i);
-    return order.some((block) => block.succs.some(({ to }) => rank[to.id] <= rank[block.id]));
   }
 
   // Entry.
@@ -401,32 +395,6 @@ class Lowering implements AccessContext, CallContext {
     }
     if (hasResult(value)) this.code.indexed("local.set", VALUES + this.#locals.of[value.id]);
   }
-}
-
-/** Whether what follows may not run, or runs after a callee has counted. */
-function endsSegment({ op, callee }: Value): boolean {
-  return op === "packet" || op === "call" && callee!.kind !== "intrinsic";
-}
-
-/** Instructions of a block, as few as the input can have had. */
-function weightOf({ insns, term }: Block): number {
-  let count = term!.pc >= 0 ? 1 : 0;
-  let last = -1;
-  for (const { pc } of insns) {
-    if (pc >= 0 && pc !== last) count++;
-    last = pc;
-  }
-  return count;
-}
-
-/** By block id: the weights of a block and of all blocks that dominate it, together. */
-function weightsOf(blockCount: number, dominators: Dominators): Float64Array {
-  const weights = new Float64Array(blockCount);
-  for (const block of dominators.tree) {
-    const idom = dominators.idom(block);
-    weights[block.id] = weightOf(block) + (idom === null ? 0 : weights[idom.id]);
-  }
-  return weights;
 }
 
 /**
