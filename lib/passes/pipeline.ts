@@ -8,6 +8,7 @@ import { bitCount } from "./bit_count.ts";
 import { copyPropagation } from "./copy_propagation.ts";
 import { deadCode } from "./dead_code.ts";
 import { deadStores } from "./dead_stores.ts";
+import { displacements } from "./displacements.ts";
 import { ifConversion } from "./if_conversion.ts";
 import { loadElimination } from "./load_elimination.ts";
 import { loopIdiom } from "./loop_idiom.ts";
@@ -32,6 +33,7 @@ export const PASSES: readonly Pass[] = [
   copyPropagation,
   deadCode,
   deadStores,
+  displacements,
   ifConversion,
   loopIdiom,
   loopUnroll,
@@ -97,6 +99,7 @@ const VM: readonly string[] = [
   "loop-unroll",
   "copy-propagation",
   "simplify",
+  "displacements",
   "dead-code(loads=0)",
   "dead-stores",
   "dead-code(loads=0)",
