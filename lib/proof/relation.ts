@@ -118,9 +118,10 @@ export class Relation {
   #first(pair: Pair, live: readonly [readonly Value[], readonly Value[]]): true {
     this.#arrived = true;
     this.#memory = pair.a.memory;
-    for (const  of of[0, 1] as const) {
-      for (const value of live[of]) this.#variables.push({ kind: "value", of, value });
-    }
+    live.forEach((values, i) => {
+      const of = i === 0 ? 0 : 1;
+      this.#variables.push(...values.map((value): Variable => ({ kind: "value", of, value })));
+    });
     if (this.#scene.privateFrame) {
       this.#variables.push(
         ...frameVariables(this.#scene, pair.a.frame, 0),
