@@ -87,7 +87,9 @@ function compareStrings(memory: GuestMemory, a: Uint8Array, b: bigint): number {
   const { bytes, readLimits } = memory;
   for (let i = 0; i < a.length;) {
     const at = memory.check(b + BigInt(i), 1, false);
-    const end = Math.min(i + readLimits[at >> PAGE_SHIFT] - at, a.length);
+    // Near the null page the limits say less than the check allows: byte by byte there.
+    const known = Math.max(readLimits[at >> PAGE_SHIFT] - at, 1);
+    const end = Math.min(i + known, a.length);
     for (let other = at; i < end; i++, other++) {
       if (a[i] !== bytes[other]) return a[i] < bytes[other] ? -1 : 1;
       if (a[i] === 0) return 0;
