@@ -1,6 +1,6 @@
 /**
- * The numbers of a sandbox that its hottest helpers read: clocks, random numbers, who the task is. They lie in guest memory
- * where a program calls such a helper, so that code can read them, and outside of it otherwise.
+ * The numbers of a sandbox that its hottest helpers read: clocks, random numbers, who the task is. They lie in guest
+ * memory, so that code can read them.
  *
  * @module
  */
@@ -10,40 +10,23 @@ import { GUEST_BASE, type GuestMemory } from "./memory.ts";
 
 /** The numbers, by their offsets in {@link STATE}. */
 export class HostState {
-  readonly #own = new DataView(new ArrayBuffer(STATE.size));
+  /** Address of the state in guest memory. */
+  readonly address: number;
   readonly #memory: GuestMemory;
   readonly #little: boolean;
-  /** Address of the state in guest memory; 0 if it lies outside. */
-  address = 0;
+  readonly #offset: number;
 
   /**
-   * Makes a state of zeros outside of guest memory.
+   * Reserves a state of zeros, whether a program uses it or not: what lies behind it keeps its address.
    *
    * @param memory Guest memory.
+   * @throws {UnsupportedError} If guest memory is exhausted.
    */
   constructor(memory: GuestMemory) {
     this.#memory = memory;
     this.#little = memory.order === "little";
-  }
-
-  /**
-   * Moves the state to guest memory.
-   *
-   * @throws {UnsupportedError} If guest memory is exhausted.
-   */
-  place(): void {
-    if (this.address !== 0) return;
-    const region = this.#memory.allocate("clocks and identity", STATE.size);
-    this.#memory.contents(region).set(new Uint8Array(this.#own.buffer));
-    this.address = region.address;
-  }
-
-  get #view(): DataView {
-    return this.address === 0 ? this.#own : this.#memory.view;
-  }
-
-  #at(offset: number): number {
-    return this.address === 0 ? offset : this.address - GUEST_BASE + offset;
+    this.address = memory.allocate("clocks and identity", STATE.size).address;
+    this.#offset = this.address - GUEST_BASE;
   }
 
   /**
@@ -53,7 +36,7 @@ export class HostState {
    * @returns The number, unsigned.
    */
   number(offset: number): bigint {
-    return this.#view.getBigUint64(this.#at(offset), this.#little);
+    return this.#memory.view.getBigUint64(this.#offset + offset, this.#little);
   }
 
   /**
@@ -63,7 +46,7 @@ export class HostState {
    * @param value The number; its low 64 bits are written.
    */
   setNumber(offset: number, value: bigint): void {
-    this.#view.setBigUint64(this.#at(offset), value, this.#little);
+    this.#memory.view.setBigUint64(this.#offset + offset, value, this.#little);
   }
 
   /**
@@ -73,7 +56,7 @@ export class HostState {
    * @returns The number, signed.
    */
   word(offset: number): number {
-    return this.#view.getInt32(this.#at(offset), this.#little);
+    return this.#memory.view.getInt32(this.#offset + offset, this.#little);
   }
 
   /**
@@ -83,6 +66,6 @@ export class HostState {
    * @param value The number; its low 32 bits are written.
    */
   setWord(offset: number, value: number): void {
-    this.#view.setInt32(this.#at(offset), value, this.#little);
+    this.#memory.view.setInt32(this.#offset + offset, value, this.#little);
   }
 }

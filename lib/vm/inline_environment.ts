@@ -9,7 +9,6 @@ import { IrFunction, type Value } from "../ir/function.ts";
 import { helperById } from "../isa/helpers.ts";
 import { clockReading, randomNumber, STATE, stateNumber } from "../runtime/state_code.ts";
 import type { Environment } from "./environment.ts";
-import type { CalledFunction } from "./helpers/registry.ts";
 
 /** What makes the code of a helper. */
 type CodeOf = (env: Environment) => IrFunction;
@@ -39,16 +38,6 @@ function zero(name: string): IrFunction {
 }
 
 /**
- * Whether a helper reads the state of the sandbox.
- *
- * @param called What a program calls.
- * @returns True if the state should lie in guest memory.
- */
-export function readsState({ kind, name }: CalledFunction): boolean {
-  return kind === "helper" && Object.hasOwn(READERS, name);
-}
-
-/**
  * The body for a call of such a helper.
  *
  * @param call Any call.
@@ -59,6 +48,6 @@ export function environmentBody({ callee }: Value, env: Environment): IrFunction
   const name = callee?.kind === "helper" ? helperById(callee.id)?.name ?? "" : "";
   if (name === "get_numa_node_id") return zero(name);
   if (name === "get_smp_processor_id") return env.maps.cpus === 1 ? zero(name) : null;
-  if (env.state.address === 0 || env.memory.order !== "little") return null;
+  if (env.memory.order !== "little") return null;
   return Object.hasOwn(READERS, name) ? READERS[name]!(env) : null;
 }

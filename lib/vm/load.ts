@@ -27,7 +27,6 @@ import {
   calledFunctions,
 } from "./helpers/registry.ts";
 import type { HelperTable, KfuncTable } from "./machine.ts";
-import { readsState } from "./inline_environment.ts";
 import { KernelObjects } from "./kernel_objects.ts";
 import { MapTable } from "./maps/table.ts";
 import { GuestMemory, type MemoryLevel } from "./memory.ts";
@@ -252,7 +251,6 @@ export function loadSandbox(source: Program, options: SandboxOptions = {}): Sand
     resolve: (request) => given(request) ?? symbols.resolve(request),
   });
   fillMaps(program, symbols, maps);
-  if (calledFunctions(program).some(readsState)) environment.state.place();
   return {
     source,
     program,
