@@ -146,7 +146,8 @@ export class Relation {
   #refine(pair: Pair): boolean {
     const terms = this.#variables.map((variable) => this.#read(pair, variable));
     let weaker = false;
-    const parts = new Map<EqualityClass, Map<Term, EqualityClass>>();
+    // What each class was before this arrival, and its parts.
+    const parts = new Map<EqualityClass, readonly [EqualityClass, Map<Term, EqualityClass>]>();
     const variables: Variable[] = [], classes: EqualityClass[] = [];
     this.#variables.forEach((variable, i) => {
       const term = terms[i], old = this.#classes[i];
@@ -154,12 +155,13 @@ export class Relation {
         weaker = true;
         return;
       }
-      let split = parts.get(old);
-      if (split === undefined) parts.set(old, split = new Map());
+      let found = parts.get(old);
+      if (found === undefined) parts.set(old, found = [{ ...old }, new Map()]);
+      const [before, split] = found;
       let part = split.get(term);
       if (part === undefined) {
         // The first part keeps the class and its name.
-        part = split.size === 0 ? old : { ...old, id: this.#classCount++ };
+        part = split.size === 0 ? old : { ...before, id: this.#classCount++ };
         if (split.size > 0) weaker = true;
         split.set(term, part);
         if (this.#weaken(part, term)) weaker = true;
